@@ -1,0 +1,58 @@
+# `make` sets up .venv and runs the pipeline; `make help` lists the rest.
+.DEFAULT_GOAL := repro
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: repro quick test lint lock clean help setup
+
+repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
+	@python -m stages.check_params --structure-only
+	dvc repro
+
+quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the workspace (two minutes)
+	@python -m tools.quick
+
+test: setup  ## run the tests
+	python -m pytest
+
+lint: setup  ## check style, format and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+lock: setup  ## compile requirements.txt from pyproject.toml again
+	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --upgrade --group dev pyproject.toml --output-file requirements.txt
+
+clean:  ## remove the environment, caches, and what dvc can bring back (the DVC cache stays)
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/split models
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: $(STAMP)
+
+$(STAMP): requirements.txt
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do
+	    if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+	        found=$$python; break
+	    fi
+	done
+	if [ -z "$${found:-}" ]; then
+	    echo "setup: needs Python 3.11, 3.12 or 3.13 (what TensorFlow has wheels for), and found none on PATH; name one with 'make PYTHON=/path/to/python'" >&2
+	    exit 1
+	fi
+	echo "setup: installing into $(VENV) with $$("$$found" --version); this takes some minutes once"
+	"$$found" -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.txt
+	# Without bytecode every process would compile TensorFlow anew.
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	touch $(STAMP)

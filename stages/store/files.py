@@ -1,0 +1,58 @@
+"""Files that are either whole or absent."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from stages.console import UserError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to, and rename it to `path` once the block has ended without an error.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write; its folder is made where missing.
+
+    Yields
+    ------
+    Path
+        A path in the same folder (so that the renaming is atomic) with the same ending.
+
+    Raises
+    ------
+    UserError
+        The disk is full, or the folder cannot be written to; `path` is as it was before.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp makes files private; everything here is meant to be read by others.
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def existing(path: Path) -> Path:
+    """Return `path` if there is such a file.
+
+    Raises
+    ------
+    UserError
+        There is none: an earlier stage has not run.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} is missing; run 'dvc repro', which runs the stage that makes it")
+    return path
