@@ -34,7 +34,6 @@ def run(stage: str, main: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, _terminated)
     # TensorFlow's start-up notes (oneDNN, CPU features); warnings and errors stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     try:
         main()
     except UserError as error:
@@ -48,7 +47,8 @@ def run(stage: str, main: Callable[[], None]) -> None:
 
 def say(text: str) -> None:
     """Print one line of what the stage does or found, at once even into a pipe."""
-    print(text, flush=True)
+    tqdm.write(text)  # above a bar, if one is drawn
+    sys.stdout.flush()
 
 
 @contextmanager
@@ -71,7 +71,11 @@ def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int]
     """
     if sys.stderr.isatty():
         with tqdm(desc=what, total=total, unit=unit, unit_scale=unit == "B", leave=False) as bar:
-            yield lambda n: bar.update(n) and None
+
+            def update(n: int) -> None:
+                bar.update(n)
+
+            yield update
         return
     done, last = 0, time.monotonic()
 

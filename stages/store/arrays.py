@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from stages.console import UserError
 from stages.store.files import existing, replacing
+from stages.store.places import RAW, SPLIT
 
-RAW = Path("data/raw")
-SPLIT = Path("data/split")
-SETS = ("train", "validation", "test")
 SetName = Literal["train", "validation", "test"]
+SETS: tuple[SetName, ...] = ("train", "validation", "test")
 
 
 class Raw(NamedTuple):

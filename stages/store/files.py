@@ -37,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         # mkstemp makes files private; everything here is meant to be read by others.
         temporary.chmod(0o644)
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:

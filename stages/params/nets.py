@@ -1,0 +1,118 @@
+"""Section `nets`: neural nets, each a chain of Keras layers in Keras's own words, and how it is trained."""
+
+from typing import Annotated, Any, Self
+
+from pydantic import Field, RootModel, field_validator, model_validator
+
+from stages.console import UserError
+from stages.params.declared import Declared
+from stages.params.reading import Settings, check_names, section
+from stages.params.training import Seed
+
+IMAGE = "image"
+
+
+class Layer(Declared):
+    """A layer.
+
+    Attributes
+    ----------
+    inputs : str, list of str or None
+        Names of the layers that feed it ("image" is the input); None is the layer before it.
+    """
+
+    inputs: str | list[str] | None = None
+
+    @property
+    def input_names(self) -> list[str] | None:
+        """The names of the layers that feed it, or None for the layer before."""
+        return [self.inputs] if isinstance(self.inputs, str) else self.inputs
+
+
+class EarlyStopping(Settings):
+    """When training ends before its last epoch.
+
+    Attributes
+    ----------
+    patience : int
+        How many epochs in a row the validation loss may fail to fall below its lowest.
+    """
+
+    patience: Annotated[int, Field(ge=1)]
+
+
+class Net(Settings):
+    """A net.
+
+    Attributes
+    ----------
+    layers : dict of str to Layer
+        Name -> layer, in order; the first is fed the image, shape (height, width, 1).
+    optimizer : Declared
+        Keras optimiser; Adam with its defaults if not given.
+    epochs : int
+        The most passes over the training rows.
+    batch_size : int
+        Rows a step.
+    early_stopping : EarlyStopping or None
+        None trains all epochs and keeps the last weights.
+    seed : int or None
+        In place of the section `training`'s.
+    """
+
+    layers: Annotated[dict[str, Layer], Field(min_length=1)]
+    optimizer: Declared = Field(default_factory=lambda: Declared.model_validate({"class": "Adam"}))
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    early_stopping: EarlyStopping | None = None
+    seed: Seed | None = None
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("must be a mapping of name -> layer")
+        check_names(value, "layer")
+        if IMAGE in value:
+            raise ValueError(f"no layer can be named '{IMAGE}': that is the input's name")
+        return value
+
+    @model_validator(mode="after")
+    def _inputs_exist(self) -> Self:
+        earlier = [IMAGE]
+        for name, layer in self.layers.items():
+            for source in layer.input_names or []:
+                if source not in earlier:
+                    raise ValueError(
+                        f"layer '{name}' takes its input from '{source}', which is no earlier layer; "
+                        f"earlier are {', '.join(earlier)}"
+                    )
+            if layer.input_names == []:
+                raise ValueError(f"layer '{name}' has an empty list of inputs; leave it out for the layer before")
+            earlier.append(name)
+        return self
+
+
+class Nets(RootModel[dict[str, Net]]):
+    """The section: name -> net, in the file's order."""
+
+    @field_validator("root", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise ValueError("must be a mapping of name -> net ('{}' for none)")
+        check_names(value, "net")
+        return value
+
+
+def load() -> dict[str, Net]:
+    """Read and check the section; raises UserError."""
+    return section("nets", Nets).root
+
+
+def load_one(name: str) -> Net:
+    """Read and check the section and return one net; raises UserError."""
+    declared = load()
+    if name not in declared:
+        raise UserError(f"params.yaml declares no net '{name}'; it declares {', '.join(declared) or 'none'}")
+    return declared[name]

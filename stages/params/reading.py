@@ -1,0 +1,218 @@
+"""Reads params.yaml and turns what is wrong with it into sentences with file, line, key and value."""
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from stages.console import UserError
+
+PARAMS = Path("params.yaml")
+
+Key = str | int
+Section = TypeVar("Section", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """A mapping of params.yaml whose keys are all known and whose values are never converted.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        A key that the class does not name (with the nearest that it does), or a value of a wrong type.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise PydanticCustomError("not_a_mapping", "must be a mapping of settings")
+        if cls.model_config.get("extra") == "forbid":
+            allowed = [field.alias or name for name, field in cls.model_fields.items()]
+            for key in data:
+                if key not in allowed:
+                    raise PydanticCustomError("unknown_key", "{text}", {"text": unknown(key, allowed), "key": key})
+        return data
+
+
+def unknown(name: object, allowed: Iterable[str], kind: str = "key") -> str:
+    """Say that a name is not known, which known one is nearest, and which there are."""
+    known = sorted(allowed)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    # A list of fifty class names helps nobody who is one letter off.
+    listing = f" allowed: {', '.join(known)}" if len(known) <= 12 or not near else ""
+    return f"unknown {kind} '{name}'{hint}{listing}".rstrip(";")
+
+
+def read(path: Path = PARAMS) -> CommentedMap:
+    """Read a YAML 1.2 file, as DVC does, keeping the line of each key.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    UserError
+        There is no such file, it is no YAML, a key stands twice in one mapping, or it is no mapping.
+    """
+    try:
+        content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; bring it back with 'git checkout {path}'") from None
+    except DuplicateKeyError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "a key"
+        raise UserError(f"{path}, line {line}: '{key}' stands twice in one mapping; keep one of them") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 0
+        raise UserError(f"{path}, line {line}: not valid YAML: {error.problem or error.context}") from None
+    except (YAMLError, UnicodeDecodeError, ValueError) as error:
+        raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, CommentedMap):
+        raise UserError(f"{path} must be a mapping of sections, and is {describe(content)}")
+    return content
+
+
+def section(name: str, model: type[Section], content: CommentedMap | None = None) -> Section:
+    """Check one section of params.yaml and return it.
+
+    Parameters
+    ----------
+    name : str
+        The section's key.
+    model : type
+        The class that describes it.
+    content : CommentedMap, optional
+        What `read` returned; read anew if not given.
+
+    Raises
+    ------
+    UserError
+        One line a mistake.
+    """
+    whole = read() if content is None else content
+    if name not in whole:
+        raise UserError(f"{PARAMS}: the section '{name}' is missing")
+    try:
+        return model.model_validate(plain(whole[name]))
+    except ValidationError as error:
+        raise UserError("\n".join(sentence(whole, (name,), details) for details in error.errors())) from None
+
+
+def sentence(content: CommentedMap, prefix: tuple[Key, ...], details: ErrorDetails) -> str:
+    """Turn one pydantic error into a sentence.
+
+    Parameters
+    ----------
+    content : CommentedMap
+        The whole file, for line numbers.
+    prefix : tuple of str or int
+        Where in the file the checked part stands.
+    details : ErrorDetails
+        An item of `ValidationError.errors()`.
+    """
+    path = (*prefix, *details["loc"])
+    context = details.get("ctx", {})
+    if details["type"] == "unknown_key":
+        return at(content, (*path, context["key"]), details["msg"], parent=path)
+    if details["type"] == "missing":
+        return at(content, path[:-1], f"'{path[-1]}' is missing")
+    allowed = details["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+    if details["type"] == "string_pattern_mismatch":
+        allowed = f"must match {context['pattern']}"
+    if isinstance(details["input"], Mapping):
+        return at(content, path, allowed)
+    return at(content, path, f"is {describe(details['input'])}: {allowed}")
+
+
+def at(content: CommentedMap, path: tuple[Key, ...], text: str, parent: tuple[Key, ...] | None = None) -> str:
+    """Put file, line and key before a text; `parent` is the key to name where the last one is the mistake."""
+    named = path if parent is None else parent
+    joined = ".".join(str(key) for key in named) or "the file"
+    return f"{PARAMS}, line {line_of(content, path)}: {joined}: {text}"
+
+
+def line_of(content: Any, path: tuple[Key, ...]) -> int:
+    """Return the line (from 1) of the deepest key of `path` that the file holds."""
+    line = 0
+    for key in path:
+        try:
+            if isinstance(content, CommentedMap):
+                line = content.lc.key(key)[0]
+            elif isinstance(content, CommentedSeq):
+                line = content.lc.item(key)[0]
+            content = content[key]
+        except (KeyError, IndexError, TypeError):
+            break
+    return line + 1
+
+
+def describe(value: object) -> str:
+    """Name a value as a person would find it in the file: text in quotes, null, true, a mapping, a list."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= 60 else f"'{value[:57]}...'"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, float) and math.isnan(value):
+        return "not a number (.nan)"
+    return str(value)
+
+
+def plain(value: Any) -> Any:
+    """Copy what ruamel.yaml read into plain dict, list, str, bool, int and float."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            # ruamel.yaml keeps how `on`, 1e-6 or "x" was written in subclasses of these.
+            return kind(value)
+    if type(value).__name__ == "ScalarBoolean":
+        return bool(value)
+    return value if value is None else str(value)
+
+
+def check_names(names: Iterable[object], what: str) -> None:
+    """Refuse a name of a model, layer or class that DVC or a file name cannot carry.
+
+    Parameters
+    ----------
+    names : iterable
+        Keys of a mapping in params.yaml.
+    what : str
+        What they name, for the message.
+
+    Raises
+    ------
+    ValueError
+        A name that is no text, or holds anything but ASCII letters, digits, hyphens and underscores.
+    """
+    for name in names:
+        text = str(name)
+        allowed = text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+        if not isinstance(name, str) or not allowed or text.isdigit():
+            raise ValueError(
+                f"the name {describe(name)} of a {what} cannot be used; "
+                "write letters, digits, hyphens and underscores, at least one of them no digit"
+            )

@@ -1,0 +1,31 @@
+"""How a net's training went, epoch by epoch, and its summary."""
+
+import pandas as pd
+
+from stages.store.files import existing, replacing
+from stages.store.places import HISTORY, SUMMARIES
+
+
+def save_history(name: str, history: pd.DataFrame) -> None:
+    """Write reports/history/NAME.csv: a row an epoch.
+
+    Parameters
+    ----------
+    name : str
+        The net's name.
+    history : DataFrame
+        Columns epoch (from 1), accuracy, loss and, with a validation set, val_accuracy, val_loss.
+    """
+    with replacing(HISTORY / f"{name}.csv") as temporary:
+        history.round(6).to_csv(temporary, index=False, lineterminator="\n")
+
+
+def load_history(name: str) -> pd.DataFrame:
+    """Read reports/history/NAME.csv; raises UserError."""
+    return pd.read_csv(existing(HISTORY / f"{name}.csv"))
+
+
+def save_summary(name: str, text: str) -> None:
+    """Write Keras's summary of a net as reports/summaries/NAME.txt."""
+    with replacing(SUMMARIES / f"{name}.txt") as temporary:
+        temporary.write_text(text, encoding="utf-8")
