@@ -1,0 +1,32 @@
+"""Stage check-params: the whole of params.yaml, before any stage works."""
+
+import argparse
+
+from stages import console
+from stages.check_params.structure import check_structure
+from stages.params.reading import read
+from stages.store import places
+from stages.store.reports import save_text
+
+
+def main() -> None:
+    """Check params.yaml, and write that it was checked: always the same text, so that nothing else runs again."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--structure-only",
+        action="store_true",
+        help="check keys and values, without asking scikit-learn and Keras for their classes, and write nothing",
+    )
+    structure_only = parser.parse_args().structure_only
+    sections = check_structure(read())
+    if structure_only:
+        return
+    # Keras takes seconds to import, and its start-up notes have to be silenced first.
+    from stages.check_params.classes import check_classes
+
+    check_classes(sections.baselines, sections.nets, sections.training.seed)
+    save_text(places.CHECKS / "params.txt", "params.yaml is in order\n")
+
+
+if __name__ == "__main__":
+    console.run("check-params", main)

@@ -1,0 +1,113 @@
+"""Downloads a file over HTTP: with retries and progress, whole or not at all."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from stages.console import UserError, progress
+from stages.fetch import network
+from stages.fetch.idx import LARGEST
+
+RETRIES = 4
+BACKOFF = 0.5  # seconds; no wait before the first retry, twice this before the second, then twice as long each
+LONGEST_WAIT = 60  # seconds; a server that is busy may ask for more, in Retry-After
+PASSING = (429, 500, 502, 503, 504)  # statuses that a later request may not meet
+CHUNK = 2**16  # bytes
+
+
+def session() -> requests.Session:
+    """Return a session that asks again, ever more slowly, after what may pass: no connection, 429, 5xx."""
+    retry = Retry(
+        total=RETRIES,
+        read=1,  # each costs up to half a minute of silence
+        backoff_factor=BACKOFF,
+        status_forcelist=PASSING,
+        raise_on_status=False,
+        retry_after_max=LONGEST_WAIT,
+    )
+    http = requests.Session()
+    http.mount("http://", HTTPAdapter(max_retries=retry))
+    http.mount("https://", HTTPAdapter(max_retries=retry))
+    # The size in Content-Length is then that of the file, and not of what the server makes of it on the way.
+    http.headers["Accept-Encoding"] = "identity"
+    return http
+
+
+def download_first(http: requests.Session, addresses: Iterable[str], path: Path) -> str:
+    """Download the first of several addresses that there is.
+
+    Parameters
+    ----------
+    http : requests.Session
+        What `session` returned.
+    addresses : iterable of str
+        Spellings of the file's address, the likeliest first; not empty.
+    path : Path
+        File to write, as the server has it: still compressed, if it is.
+
+    Returns
+    -------
+    str
+        The address that was there.
+
+    Raises
+    ------
+    UserError
+        The server cannot be reached, has none of them, answers with another error or with a web page, breaks
+        off, or sends more than `LARGEST` bytes.
+    """
+    tried = []
+    for address in addresses:
+        if _download(http, address, path):
+            return address
+        tried.append(address)
+    folder = tried[0].rpartition("/")[0]
+    names = ", ".join(address.rpartition("/")[2] for address in tried)
+    raise UserError(
+        f"{folder} has no {names} (404 Not Found); the address in fetch.source must hold one of these files"
+    )
+
+
+def _download(http: requests.Session, address: str, path: Path) -> bool:
+    try:
+        with http.get(address, stream=True, timeout=network.SECONDS_OF_SILENCE) as response:
+            if response.status_code == HTTPStatus.NOT_FOUND:
+                return False
+            if response.status_code != HTTPStatus.OK:
+                status = f"{response.status_code} {response.reason or ''}".strip()
+                advice = "try again later" if response.status_code in PASSING else "check fetch.source"
+                raise UserError(f"cannot fetch {address}: the server answers {status}; {advice}")
+            _save(response, address, path)
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise UserError(f"cannot fetch {address}: {network.why(error)}") from error
+    except OSError as error:
+        raise UserError(f"cannot write {path}, where {address} was to go: {error.strerror or error}") from error
+    return True
+
+
+def _save(response: requests.Response, address: str, path: Path) -> None:
+    total, done = response.raw.length_remaining, 0
+    page = response.headers.get("Content-Type", "").startswith("text/html")
+    with path.open("wb") as file, progress(path.name, total, "B") as advance:
+        try:
+            for chunk in response.raw.stream(CHUNK, decode_content=False):
+                if page or (not done and chunk.lstrip().startswith(b"<")):
+                    raise UserError(
+                        f"cannot fetch {address}: the server sends a web page in place of the file; "
+                        "open the address in a browser to see what it says"
+                    )
+                done += len(chunk)
+                if done > LARGEST:
+                    raise UserError(f"cannot fetch {address}: it is larger than {LARGEST:,} bytes")
+                file.write(chunk)
+                advance(len(chunk))
+        except urllib3.exceptions.ProtocolError as error:
+            of_total = f" of {total:,}" if total else ""
+            raise UserError(
+                f"cannot fetch {address}: it broke off after {file.tell():,}{of_total} bytes; try again"
+            ) from error

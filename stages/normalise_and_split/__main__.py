@@ -1,0 +1,35 @@
+"""Stage normalise-and-split: the raw data set to three sets that models take."""
+
+import numpy as np
+
+from stages import console
+from stages.normalise_and_split.normalise import encode, normalise
+from stages.normalise_and_split.split import divide, duplicates
+from stages.params import split as params
+from stages.store.arrays import SETS, load_raw, save_classes, save_set
+
+
+def main() -> None:
+    """Read data/raw, write data/split."""
+    settings = params.load()
+    raw = load_raw()
+    codes, names = encode(raw.labels, settings.class_names)
+    division = divide(
+        codes,
+        test=None if settings.test == params.OFFICIAL else settings.test,
+        validation=settings.validation,
+        random_state=settings.random_state,
+        rows=settings.rows,
+        train_rows=raw.train_rows,
+    )
+    for name, rows in zip(SETS, division, strict=True):
+        save_set(name, normalise(np.asarray(raw.images[rows])), codes[rows])
+    save_classes(names, *raw.images.shape[1:])
+    sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in zip(SETS, division, strict=True))
+    console.say(f"normalise-and-split: {sizes} rows of {len(names)} classes")
+    if copies := duplicates(raw.images, division):
+        console.say(f"normalise-and-split: {copies:,} test images stand among the training images too, pixel by pixel")
+
+
+if __name__ == "__main__":
+    console.run("normalise-and-split", main)

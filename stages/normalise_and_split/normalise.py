@@ -1,0 +1,58 @@
+"""Grey values to [0, 1], labels to class codes."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.console import UserError
+
+
+def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Rescale grey values from 0-255 to 0-1.
+
+    Parameters
+    ----------
+    images : ndarray of uint8
+        Any shape, 0-255.
+
+    Returns
+    -------
+    ndarray of float32
+        The same shape, 0-1: k becomes the float32 nearest to k/255.
+    """
+    return images.astype(np.float32) / np.float32(255)
+
+
+def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[NDArray[np.int64], list[str]]:
+    """Turn labels into class codes.
+
+    Parameters
+    ----------
+    labels : ndarray of integers or strings, shape (n,)
+        The labels as the source gives them.
+    class_names : list of str, optional
+        Names in the order of the sorted labels; the labels themselves if not given.
+
+    Returns
+    -------
+    codes : ndarray of int64, shape (n,)
+        Each label's place among the sorted distinct labels, from 0.
+    names : list of str
+        The name of each code.
+
+    Raises
+    ------
+    UserError
+        Another number of names than of classes, or the same name twice.
+    """
+    distinct, codes = np.unique(labels, return_inverse=True)
+    names = [str(label) for label in distinct] if class_names is None else list(class_names)
+    if len(names) != len(distinct):
+        raise UserError(
+            f"split.class_names in params.yaml has {len(names)} names, but the data set has {len(distinct)} classes: "
+            f"{', '.join(str(label) for label in distinct[:20])}"
+        )
+    if len(set(names)) != len(names):
+        raise UserError("split.class_names in params.yaml holds a name twice; each class needs its own")
+    return codes.astype(np.int64), names

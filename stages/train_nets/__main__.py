@@ -1,0 +1,76 @@
+"""Stage train-nets@NAME: train one neural net, and let its saved file predict."""
+
+import argparse
+
+import numpy as np
+
+from stages import console
+
+
+def main() -> None:
+    """Read the split, write the net, its history, its predictions and its facts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a net of params.yaml")
+    name = parser.parse_args().name
+
+    # Keras is imported here, after the console has silenced TensorFlow's start-up notes.
+    import keras
+    import tensorflow as tf
+
+    from stages.building.nets import build, make_optimizer
+    from stages.params import nets, training
+    from stages.store.arrays import load_classes, load_images, load_labels
+    from stages.store.history import save_history, save_summary
+    from stages.store.nets import load_net, save_net
+    from stages.store.predictions import Predictions, save_facts, save_predictions
+    from stages.train_nets.training import best_epoch, probabilities, train
+
+    net, shared = nets.load_one(name), training.load()
+    tf.config.threading.set_intra_op_parallelism_threads(shared.threads)
+    keras.utils.set_random_seed(shared.seed if net.seed is None else net.seed)
+
+    images, labels = load_images("train"), load_labels("train")
+    validation = load_images("validation"), load_labels("validation")
+    height, width = images.shape[1:]
+    model = build(name, net, height, width, len(load_classes()))
+    model.summary(print_fn=lambda text: save_summary(name, text + "\n"))
+    patience = net.early_stopping.patience if net.early_stopping and len(validation[1]) else None
+    if net.early_stopping and patience is None:
+        console.say(f"{name}: no validation set, so all {net.epochs} epochs are trained")
+    console.say(f"{name}: training {model.count_params():,} parameters on {len(labels):,} rows")
+    history = train(
+        model,
+        make_optimizer(net.optimizer, f"params.yaml: nets.{name}.optimizer"),
+        images,
+        labels,
+        validation if len(validation[1]) else None,
+        epochs=net.epochs,
+        batch_size=net.batch_size,
+        patience=patience,
+        name=name,
+    )
+    save_history(name, history)
+    save_net(name, model)
+
+    # What is judged is the file, so nothing that it leaves out can help.
+    saved = load_net(name)
+    judged = slice(shared.train_accuracy_rows)
+    train_codes = probabilities(saved, images[judged]).argmax(axis=1)
+    scores = [probabilities(saved, of) for of in (validation[0], load_images("test"))]
+    save_predictions(name, *(Predictions(rows.argmax(axis=1), rows, "probability") for rows in scores))
+    facts = {
+        "parameters": saved.count_params(),
+        "train_accuracy": float(np.mean(train_codes == labels[judged])),
+        "train_rows_judged": len(train_codes),
+        "epochs": len(history),
+        "best_epoch": best_epoch(history, patience),
+    }
+    save_facts(name, facts)
+    console.say(
+        f"{name}: kept the weights of epoch {facts['best_epoch']} of {facts['epochs']}; "
+        f"training accuracy {facts['train_accuracy']:.5f}"
+    )
+
+
+if __name__ == "__main__":
+    console.run("train-nets", main)

@@ -1,0 +1,152 @@
+"""Training a net, and letting it predict."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from stages.console import UserError, progress, say
+
+Images = NDArray[np.float32]
+Codes = NDArray[np.int64]
+
+PREDICT_BATCH = 1000  # rows at once; more gains nothing
+
+
+def train(
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    images: Images,
+    labels: Codes,
+    validation: tuple[Images, Codes] | None,
+    *,
+    epochs: int,
+    batch_size: int,
+    patience: int | None,
+    name: str,
+) -> pd.DataFrame:
+    """Train a net in place.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes (n, height, width, 1), gives probabilities (n, classes).
+    optimizer : keras.optimizers.Optimizer
+        Fresh.
+    images : ndarray of float32, shape (n, height, width)
+        0-1.
+    labels : ndarray of int64, shape (n,)
+        Class codes.
+    validation : tuple of such images and labels, or None
+        Judges the net after each epoch.
+    epochs : int
+        The most passes over the rows.
+    batch_size : int
+        Rows a step.
+    patience : int or None
+        With a validation set: stop after this many epochs in a row without a new lowest validation loss, and go
+        back to the weights of the lowest. None keeps the weights of the last epoch.
+    name : str
+        The net's name, for progress.
+
+    Returns
+    -------
+    DataFrame
+        A row an epoch: epoch (from 1), accuracy, loss and, with a validation set, val_accuracy, val_loss. The
+        losses contain the regularisation.
+
+    Raises
+    ------
+    UserError
+        The loss is no finite number any more.
+    """
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    callbacks: list[keras.callbacks.Callback] = []
+    if patience is not None and validation is not None:
+        callbacks.append(
+            keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=patience, restore_best_weights=True)
+        )
+    steps = math.ceil(len(images) / batch_size)
+    with progress(name, epochs * steps, "steps") as advance:
+        history = model.fit(
+            _channel(images),
+            labels,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=None if validation is None else (_channel(validation[0]), validation[1]),
+            validation_batch_size=PREDICT_BATCH,
+            callbacks=[*callbacks, _Watch(name, epochs, advance)],
+            verbose=0,
+        ).history
+    table = pd.DataFrame({"epoch": range(1, len(history["loss"]) + 1)})
+    for column in ("accuracy", "loss", "val_accuracy", "val_loss"):
+        if column in history:
+            table[column] = history[column]
+    return table
+
+
+def best_epoch(history: pd.DataFrame, patience: int | None) -> int:
+    """Return the epoch (from 1) whose weights a net kept.
+
+    Parameters
+    ----------
+    history : DataFrame
+        As `train` returns it.
+    patience : int or None
+        As given to `train`.
+    """
+    if patience is None or "val_loss" not in history:
+        return int(history["epoch"].iloc[-1])
+    return int(history["epoch"].iloc[int(history["val_loss"].to_numpy().argmin())])
+
+
+def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
+    """Let a net judge images.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Takes (n, height, width, 1).
+    images : ndarray of float32, shape (n, height, width)
+        0-1; n may be 0.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, classes)
+        0-1, each row adds up to 1.
+    """
+    if not len(images):
+        return np.empty((0, model.output_shape[-1]), np.float32)
+    return np.asarray(model.predict(_channel(images), batch_size=PREDICT_BATCH, verbose=0), np.float32)
+
+
+def _channel(images: Images) -> Images:
+    return images[..., np.newaxis]
+
+
+class _Watch(keras.callbacks.Callback):
+    """Shows progress, and stops a training that has gone astray."""
+
+    def __init__(self, name: str, epochs: int, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self._name, self._epochs, self._advance = name, epochs, advance
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self._advance(1)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        if not math.isfinite(logs["loss"]):
+            raise UserError(
+                f"{self._name}: the training loss is {logs['loss']} in epoch {epoch + 1}; "
+                "try a lower learning rate or another initialisation"
+            )
+        validated = f", validation {logs['val_accuracy']:.4f}" if "val_accuracy" in logs else ""
+        say(
+            f"{self._name}: epoch {epoch + 1} of at most {self._epochs}: "
+            f"accuracy {logs['accuracy']:.4f}, loss {logs['loss']:.4f}{validated}"
+        )
