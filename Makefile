@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick test lint lock clean help setup
+.PHONY: repro quick test lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -20,12 +20,15 @@ quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the wo
 	@python -m tools.quick
 
 test: setup  ## run the tests
-	python -m pytest
+	python -m pytest --numprocesses 2
 
 lint: setup  ## check style, format and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+readme: setup  ## write the generated parts of README.md: leaderboard and stage graph
+	@python -m tools.readme
 
 lock: setup  ## compile requirements.txt from pyproject.toml again
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \

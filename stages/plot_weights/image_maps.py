@@ -1,0 +1,100 @@
+"""Many small images side by side in one array, and weights as such images."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def image_map(
+    images: NDArray[Any], rows: int, columns: int, padding: int = 2, fill: float = 0.0
+) -> NDArray[np.float64]:
+    """Put images into the cells of a grid, row by row.
+
+    Parameters
+    ----------
+    images : ndarray, shape (..., height, width)
+        At most `rows * columns` images; dimensions before the last two are flattened.
+    rows, columns : int
+        Size of the grid, in images.
+    padding : int
+        Pixels between neighbouring images; there are none around the grid.
+    fill : float
+        Value of the padding and of cells that are left over.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows * (height + padding) - padding, columns * (width + padding) - padding)
+        The images in one array.
+
+    Raises
+    ------
+    ValueError
+        There are more images than cells.
+    """
+    height, width = images.shape[-2:]
+    stack = images.reshape((-1, height, width))
+    if len(stack) > rows * columns:
+        raise ValueError(f"{len(stack)} images need {len(stack)} cells; {rows} rows of {columns} have {rows * columns}")
+    # Each cell carries its padding below and to its right; the last of them is cut off.
+    cells = np.full((rows * columns, height + padding, width + padding), fill, dtype=np.float64)
+    cells[: len(stack), :height, :width] = stack
+    table = cells.reshape((rows, columns, height + padding, width + padding)).swapaxes(1, 2)
+    whole = table.reshape((rows * (height + padding), columns * (width + padding)))
+    return whole[: whole.shape[0] - padding, : whole.shape[1] - padding].copy()
+
+
+def grid(n: int, columns_at_most: int = 16) -> tuple[int, int]:
+    """Choose a grid for `n` images: wide rather than tall, few empty cells, no long strips.
+
+    Parameters
+    ----------
+    n : int
+        Number of images, 1 or more.
+    columns_at_most : int
+        Widest grid allowed, in images.
+
+    Returns
+    -------
+    tuple of int
+        Rows and columns.
+
+    Raises
+    ------
+    ValueError
+        `n` or `columns_at_most` is less than 1.
+    """
+    if n < 1 or columns_at_most < 1:
+        raise ValueError(f"a grid needs 1 or more images and columns, not {n} and {columns_at_most}")
+    candidates = []
+    for columns in range(1, min(n, columns_at_most) + 1):
+        rows = -(-n // columns)
+        # A single row of up to 8 is no strip yet; beyond, four times as wide as tall is the limit.
+        if rows <= columns <= 4 * rows or (rows == 1 and n <= 8):
+            candidates.append((rows * columns - n, columns - rows, rows, columns))
+    if not candidates:
+        return -(-n // columns_at_most), columns_at_most
+    return min(candidates)[2:]
+
+
+def weight_maps(kernel: NDArray[Any], height: int, width: int) -> NDArray[Any] | None:
+    """Turn the weights of a layer that looks at pixels into images, one a unit or filter.
+
+    Parameters
+    ----------
+    kernel : ndarray
+        Weights as Keras keeps them: (height * width, n) of a dense layer, (kh, kw, 1, n) of a convolution.
+        That a dense layer's inputs are the pixels shows in their number alone: give first layers only.
+    height, width : int
+        Size of the model's input images, in pixels.
+
+    Returns
+    -------
+    ndarray or None
+        (n, height, width) or (n, kh, kw), a copy of the same dtype; None for every other shape.
+    """
+    if kernel.ndim == 2 and kernel.shape[0] == height * width:
+        return kernel.T.reshape((-1, height, width)).copy()
+    if kernel.ndim == 4 and kernel.shape[2] == 1:
+        return kernel[:, :, 0, :].transpose((2, 0, 1)).copy()
+    return None

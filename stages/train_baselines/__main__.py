@@ -1,0 +1,58 @@
+"""Stage train-baselines@NAME: fit one scikit-learn classifier, and let its saved file predict."""
+
+import argparse
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages import console
+from stages.building import estimators
+from stages.params import baselines, training
+from stages.store.arrays import load_classes, load_images, load_labels
+from stages.store.baselines import load_baseline, save_baseline
+from stages.store.predictions import save_facts, save_predictions
+from stages.train_baselines import acceleration
+from stages.train_baselines.fitting import fit
+from stages.train_baselines.predicting import parameter_count, predictions
+
+
+def main() -> None:
+    """Read the split, write the model, its predictions and its facts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", help="a baseline of params.yaml")
+    name = parser.parse_args().name
+    declared, shared = baselines.load_one(name), training.load()
+    classes = len(load_classes())
+    X, y = _rows(load_images("train")), load_labels("train")
+    model = estimators.build(declared.class_, declared.settings, shared.seed, f"params.yaml: baselines.{name}")
+
+    with acceleration.threads(shared.threads):
+        console.say(f"{name}: fitting {declared.class_} to {len(y):,} rows")
+        save_baseline(name, fit(model, X, y, shared.threads, f"params.yaml: baselines.{name}"))
+        # What is judged is the file, so nothing that it leaves out can help.
+        saved = acceleration.accelerated(load_baseline(name))
+        judged = slice(shared.train_accuracy_rows)
+        console.say(f"{name}: predicting")
+        train_codes = predictions(saved, X[judged], classes).codes
+        validation = predictions(saved, _rows(load_images("validation")), classes)
+        test = predictions(saved, _rows(load_images("test")), classes)
+    save_predictions(name, validation, test)
+    accuracy = float(np.mean(train_codes == y[judged]))
+    save_facts(
+        name,
+        {
+            "class": declared.class_,
+            "parameters": parameter_count(saved),
+            "train_accuracy": accuracy,
+            "train_rows_judged": len(train_codes),
+        },
+    )
+    console.say(f"{name}: training accuracy {accuracy:.5f}")
+
+
+def _rows(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    return images.reshape(len(images), -1)
+
+
+if __name__ == "__main__":
+    console.run("train-baselines", main)

@@ -1,0 +1,49 @@
+"""Fitting a declared classifier."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+
+from stages.console import UserError
+from stages.train_baselines.acceleration import accelerated, plain
+
+
+def fit(
+    model: ClassifierMixin, X: NDArray[np.float32], y: NDArray[np.int64], threads: int, where: str
+) -> ClassifierMixin:
+    """Fit a classifier, on several processor cores where it can use them.
+
+    Parameters
+    ----------
+    model : ClassifierMixin
+        Not fitted; it is left as it is.
+    X : ndarray of float32, shape (n, features)
+        Images as rows, 0-1.
+    y : ndarray of int64, shape (n,)
+        Class codes.
+    threads : int
+        How many cores; 0 takes all.
+    where : str
+        Where the declaration stands in params.yaml, for messages.
+
+    Returns
+    -------
+    ClassifierMixin
+        A fitted classifier of scikit-learn's own class, whose settings do not tell how many cores there were.
+
+    Raises
+    ------
+    UserError
+        The classifier refuses the data, or its settings do not fit them.
+    """
+    worker = accelerated(model)
+    parallel = "n_jobs" in worker.get_params(deep=False)
+    if parallel:
+        worker.set_params(n_jobs=threads or -1)
+    try:
+        worker.fit(X, y)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{where}: {type(model).__name__} cannot be fitted: {' '.join(str(error).split())}") from error
+    if parallel:
+        worker.set_params(n_jobs=None)
+    return plain(worker)

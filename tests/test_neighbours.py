@@ -1,0 +1,347 @@
+"""The fast nearest neighbours against scikit-learn's own, and against distances counted one by one."""
+
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from stages.train_baselines import neighbours
+from stages.train_baselines.neighbours import (
+    ExactNeighboursClassifier,
+    accelerated,
+    nearest_pixels,
+    plain,
+    recover_pixels,
+)
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+FEATURES = 40
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Collect the number of queries of each fast search."""
+    numbers: list[int] = []
+
+    def counted(train: NDArray[np.uint8], queries: NDArray[np.uint8], n_neighbors: int) -> tuple[Any, Any]:
+        numbers.append(len(queries))
+        return nearest_pixels(train, queries, n_neighbors)
+
+    monkeypatch.setattr(neighbours, "nearest_pixels", counted)
+    return numbers
+
+
+def fractions(rng: np.random.Generator, n: int, dtype: DTypeLike = np.float64, levels: int = 256) -> NDArray[Any]:
+    pixels = rng.integers(0, levels, (n, FEATURES)).astype(dtype)
+    return pixels / np.dtype(dtype).type(255)
+
+
+def letters(rng: np.random.Generator, n: int) -> NDArray[np.str_]:
+    return rng.choice(["a", "bee", "sea"], n)
+
+
+def untied(model: KNeighborsClassifier, queries: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say for which queries the next row is farther than the last neighbour, which makes them unambiguous."""
+    distances = plain(model).kneighbors(queries, model.n_neighbors + 1)[0]
+    return np.rint(255 * distances[:, -1]) > np.rint(255 * distances[:, -2])
+
+
+def scikit_learns_failures(estimator: ExactNeighboursClassifier) -> dict[str, str]:
+    if estimator.metric != "manhattan":
+        return {}
+    reason = "scikit-learn's Manhattan distance of sparse matrices refuses 64-bit indices by an odd message"
+    return {"check_estimator_sparse_array": reason, "check_estimator_sparse_matrix": reason}
+
+
+@parametrize_with_checks(
+    [ExactNeighboursClassifier(), ExactNeighboursClassifier(metric="manhattan", algorithm="brute")],
+    expected_failed_checks=scikit_learns_failures,
+)
+def test_keeps_the_rules_for_estimators(
+    estimator: ExactNeighboursClassifier, check: Callable[[ExactNeighboursClassifier], None]
+) -> None:
+    check(estimator)
+
+
+@DTYPES
+def test_every_pixel_is_recovered(dtype: DTypeLike, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "RECOVER_ROWS", 3)
+    pixels = np.arange(256, dtype=np.uint8).reshape(32, 8)
+    recovered = recover_pixels(pixels / np.dtype(dtype).type(255))
+    assert recovered is not None and recovered.dtype == np.uint8
+    np.testing.assert_array_equal(recovered, pixels)
+
+
+@DTYPES
+@pytest.mark.parametrize("value", [np.nextafter(0.2, 1), -1 / 255, 256 / 255, 0.5, 1e30, np.inf, np.nan])
+def test_one_value_that_is_no_pixel_spoils_the_matrix(dtype: DTypeLike, value: float) -> None:
+    X = np.zeros((4, 5), dtype)
+    X[3, 4] = np.nextafter(np.float32(0.2), np.float32(1)) if dtype == np.float32 and 0 < value < 0.3 else value
+    assert recover_pixels(X) is None
+
+
+@pytest.mark.parametrize(
+    "X",
+    [None, np.zeros(3), np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.float16), csr_array((2, 2)), [["a"]]],
+    ids=["None", "vector", "integers", "half precision", "sparse", "text"],
+)
+def test_only_matrices_of_single_and_double_precision_hold_pixels(X: Any) -> None:
+    assert recover_pixels(X) is None
+
+
+def test_single_precision_fractions_in_double_precision_are_no_pixels() -> None:
+    assert recover_pixels((np.ones((1, 1), np.float32) / 255).astype(np.float64)) is None
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 7, 20, 1000])
+@pytest.mark.parametrize("n_neighbors", [1, 5, 30, 101])
+@pytest.mark.parametrize("levels", [2, 256], ids=["many ties", "few ties"])
+def test_nearest_rows_are_those_counted_one_by_one(
+    chunk_rows: int, n_neighbors: int, levels: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK_ROWS", chunk_rows)
+    train = rng.integers(0, levels, (101, 13), np.uint8)
+    queries = rng.integers(0, levels, (33, 13), np.uint8)
+    distances, rows = nearest_pixels(train, queries, n_neighbors)
+    every = np.abs(queries[:, None].astype(int) - train).sum(axis=2)
+    expected = np.argsort(every, axis=1, kind="stable")[:, :n_neighbors]
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(distances, np.take_along_axis(every, expected, axis=1))
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    "metric",
+    [{"metric": "manhattan"}, {"metric": "cityblock", "algorithm": "brute"}, {"metric": "l1"}, {"p": 1}],
+    ids=lambda metric: str(next(iter(metric.values()))),
+)
+@pytest.mark.parametrize("n_neighbors", [1, 10, 60])
+def test_finds_scikit_learns_neighbours(
+    dtype: DTypeLike,
+    metric: dict[str, Any],
+    n_neighbors: int,
+    rng: np.random.Generator,
+    searches: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK_ROWS", 50)
+    monkeypatch.setattr(neighbours, "RECOVER_ROWS", 64)
+    train, queries = fractions(rng, 230, dtype), fractions(rng, 150, dtype)
+    train[100:150] = train[:50]
+    model = ExactNeighboursClassifier(n_neighbors, **metric).fit(train, letters(rng, 230))
+    distances, rows = model.kneighbors(queries)
+    expected_distances, expected_rows = plain(model).kneighbors(queries)
+    assert searches == [150]
+    assert (distances.dtype, rows.dtype) == (expected_distances.dtype, expected_rows.dtype)
+    np.testing.assert_allclose(distances, expected_distances, rtol=1e-6)
+    clear = untied(model, queries)
+    assert clear.sum() > 50
+    np.testing.assert_array_equal(np.sort(rows[clear]), np.sort(expected_rows[clear]))
+    np.testing.assert_array_equal(model.kneighbors(queries, return_distance=False), rows)
+
+
+def test_single_and_double_precision_may_meet(rng: np.random.Generator, searches: list[int]) -> None:
+    train, queries = fractions(rng, 90), fractions(rng, 20)
+    model = ExactNeighboursClassifier(metric="manhattan").fit(train.astype(np.float32), letters(rng, 90))
+    distances, _ = model.kneighbors(queries)
+    assert searches in ([], [20])  # a float64 quotient rounded to float32 is the float32 quotient, mostly
+    np.testing.assert_allclose(distances, plain(model).kneighbors(queries)[0], rtol=1e-6)
+
+
+@DTYPES
+@pytest.mark.parametrize(
+    "weights", ["uniform", "distance", None, lambda d: 1 / (1 + d)], ids=["uniform", "distance", "None", "own"]
+)
+@pytest.mark.parametrize("n_neighbors", [1, 4, 75])
+def test_predicts_as_scikit_learn_does(
+    dtype: DTypeLike,
+    weights: Any,
+    n_neighbors: int,
+    rng: np.random.Generator,
+    searches: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK_ROWS", 50)
+    train = fractions(rng, 230, dtype)
+    queries = np.concatenate([fractions(rng, 100, dtype), train[:20]])
+    model = ExactNeighboursClassifier(n_neighbors, metric="manhattan", weights=weights)
+    model.fit(train, letters(rng, 230))
+    queries = queries[untied(model, queries)]
+    expected = plain(model)
+    np.testing.assert_array_equal(model.predict(queries), expected.predict(queries))
+    np.testing.assert_allclose(model.predict_proba(queries), expected.predict_proba(queries), rtol=1e-6)
+    labels = letters(rng, len(queries))
+    assert model.score(queries, labels) == expected.score(queries, labels)
+    assert searches == [len(queries)] * 3
+
+
+def test_of_equally_frequent_classes_the_first_is_predicted(rng: np.random.Generator, searches: list[int]) -> None:
+    train = np.repeat(fractions(rng, 1), 4, axis=0)
+    model = ExactNeighboursClassifier(4, metric="manhattan", algorithm="brute").fit(train, list("bbaa"))
+    assert model.predict(train[:1]) == plain(model).predict(train[:1]) == "a"
+    assert searches == [1]
+
+
+def test_ties_at_the_border_go_to_the_earlier_row(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "CHUNK_ROWS", 4)
+    train, queries = fractions(rng, 60, levels=2), fractions(rng, 30, levels=2)
+    model = ExactNeighboursClassifier(10, metric="manhattan").fit(train, letters(rng, 60))
+    every = np.abs(255 * queries[:, None] - 255 * train).round().sum(axis=2)
+    expected = np.argsort(every, axis=1, kind="stable")[:, :10]
+    assert not untied(model, queries).all()
+    np.testing.assert_array_equal(model.kneighbors(queries, return_distance=False), expected)
+    np.testing.assert_allclose(model.kneighbors(queries)[0], plain(model).kneighbors(queries)[0])
+
+
+def test_predicts_several_outputs(rng: np.random.Generator, searches: list[int]) -> None:
+    train, queries = fractions(rng, 90), fractions(rng, 30)
+    y = np.stack([rng.integers(0, 3, 90), rng.integers(5, 7, 90)], axis=1)
+    model = ExactNeighboursClassifier(3, metric="manhattan").fit(train, y)
+    queries = queries[untied(model, queries)]
+    np.testing.assert_array_equal(model.predict(queries), plain(model).predict(queries))
+    for ours, expected in zip(model.predict_proba(queries), plain(model).predict_proba(queries), strict=True):
+        np.testing.assert_allclose(ours, expected)
+    assert len(searches) == 2
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"metric": "manhattan"},
+        {"metric": "manhattan", "algorithm": "brute", "weights": "distance"},
+        {},
+        {"metric": "manhattan", "algorithm": "kd_tree"},
+    ],
+    ids=["manhattan", "distance", "euclidean", "kd_tree"],
+)
+def test_leaves_other_floats_to_scikit_learn(
+    settings: dict[str, Any], rng: np.random.Generator, searches: list[int]
+) -> None:
+    train, queries = rng.random((80, FEATURES)), rng.random((30, FEATURES))
+    model = ExactNeighboursClassifier(**settings).fit(train, letters(rng, 80))
+    for ours, expected in zip(model.kneighbors(queries), plain(model).kneighbors(queries), strict=True):
+        np.testing.assert_array_equal(ours, expected)
+    np.testing.assert_array_equal(model.predict_proba(queries), plain(model).predict_proba(queries))
+    np.testing.assert_array_equal(model.predict(queries), plain(model).predict(queries))
+    assert not searches
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"metric": "chebyshev"},
+        {"metric": "manhattan", "algorithm": "ball_tree"},
+        {"p": 1, "metric_params": {"w": np.arange(FEATURES)}},
+    ],
+    ids=["euclidean", "chebyshev", "ball_tree", "weighted"],
+)
+def test_leaves_other_searches_of_pixels_to_scikit_learn(
+    settings: dict[str, Any], rng: np.random.Generator, searches: list[int]
+) -> None:
+    train, queries = fractions(rng, 80), fractions(rng, 30)
+    model = ExactNeighboursClassifier(**settings).fit(train, letters(rng, 80))
+    np.testing.assert_array_equal(model.kneighbors(queries)[0], plain(model).kneighbors(queries)[0])
+    np.testing.assert_array_equal(model.predict(queries), plain(model).predict(queries))
+    assert not searches
+
+
+def test_leaves_mixed_data_sparse_data_and_many_neighbours_to_scikit_learn(
+    rng: np.random.Generator, searches: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(neighbours, "MOST_NEIGHBOURS", 9)
+    pixels, floats, y = fractions(rng, 80), rng.random((80, FEATURES)), letters(rng, 80)
+    model = ExactNeighboursClassifier(metric="manhattan")
+    for train, queries, n_neighbors in (
+        (pixels, floats, 5),
+        (floats, pixels, 5),
+        (pixels, None, 5),
+        (csr_array(pixels), pixels, 5),
+        (pixels, csr_array(pixels), 5),
+        (pixels, pixels, 10),
+    ):
+        model.set_params(n_neighbors=n_neighbors).fit(train, y)
+        np.testing.assert_array_equal(model.kneighbors(queries)[0], plain(model).kneighbors(queries)[0])
+        np.testing.assert_array_equal(model.predict(queries), plain(model).predict(queries))
+    assert not searches
+
+
+def test_refuses_what_scikit_learn_refuses(rng: np.random.Generator) -> None:
+    train = fractions(rng, 20)
+    model = ExactNeighboursClassifier(metric="manhattan")
+    for method in (model.predict, model.predict_proba, model.kneighbors):
+        with pytest.raises(NotFittedError):
+            method(train)
+    model.fit(train, letters(rng, 20))
+    with pytest.raises(ValueError, match="n_neighbors <= n_samples_fit"):
+        model.kneighbors(train, 21)
+    with pytest.raises(ValueError, match="n_neighbors > 0"):
+        model.kneighbors(train, 0)
+    with pytest.raises(TypeError, match="integer"):
+        model.kneighbors(train, 2.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="features"):
+        model.predict(train[:, 1:])
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict(train[:0])
+
+
+def test_reads_tables_and_minds_their_column_names(rng: np.random.Generator, searches: list[int]) -> None:
+    train = fractions(rng, 50)
+    table = pd.DataFrame(train, columns=[f"pixel {k}" for k in range(FEATURES)])
+    model = ExactNeighboursClassifier(metric="manhattan").fit(table, letters(rng, 50))
+    rows = model.kneighbors(table, return_distance=False)
+    with pytest.warns(UserWarning, match="feature names") as caught:
+        np.testing.assert_array_equal(model.kneighbors(train, return_distance=False), rows)
+    assert len(caught) == 1
+    assert searches == [50, 50]
+
+
+def test_predicting_changes_nothing_in_the_model(rng: np.random.Generator, searches: list[int]) -> None:
+    train = fractions(rng, 50)
+    model = ExactNeighboursClassifier(metric="manhattan").fit(train, letters(rng, 50))
+    before = pickle.dumps(model)
+    model.predict(train)
+    model.predict_proba(train)
+    assert len(searches) == 2
+    assert pickle.dumps(model) == before
+    assert clone(model).get_params() == model.get_params()
+    np.testing.assert_array_equal(pickle.loads(before).predict(train), model.predict(train))
+
+
+def test_a_model_can_change_its_class_and_back(rng: np.random.Generator) -> None:
+    train, queries = fractions(rng, 50), fractions(rng, 20)
+    model = KNeighborsClassifier(3, metric="manhattan", weights="distance", n_jobs=1).fit(train, letters(rng, 50))
+    before = dict(vars(model))
+    fast = accelerated(model)
+    again = plain(fast)
+    assert (type(model), type(fast), type(again)) == (
+        KNeighborsClassifier,
+        ExactNeighboursClassifier,
+        KNeighborsClassifier,
+    )
+    for twin in (model, fast, again):
+        assert vars(twin).keys() == before.keys()
+        assert all(vars(twin)[name] is value for name, value in before.items())
+    fast.fit(queries, letters(rng, 20))
+    assert all(vars(model)[name] is value for name, value in before.items())
+
+
+def test_an_unfitted_model_can_change_its_class() -> None:
+    fast = accelerated(KNeighborsClassifier(3, metric="manhattan"))
+    assert fast.get_params() == plain(fast).get_params() == KNeighborsClassifier(3, metric="manhattan").get_params()
+    with pytest.raises(NotFittedError):
+        plain(fast).predict([[0.0]])

@@ -1,0 +1,189 @@
+"""The pipeline as its users run it: the real dvc.yaml and stages, end to end, on small data."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pipelines import BASELINES, NETS, ROOT, SIDE, Project, make, write_digits
+
+MODELS = [*BASELINES, *NETS]
+AFTER_TRAINING = {"evaluate", "plot-weights"}
+CHECKS = {"check-params", "check-models"}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project that has run once; tests that change it take a copy."""
+    return make(tmp_path_factory.mktemp("finished") / "project")
+
+
+@pytest.fixture
+def project(finished: Project, tmp_path: Path) -> Project:
+    return finished.copy(tmp_path / "project")
+
+
+def test_every_stage_leaves_what_it_promises(finished: Project) -> None:
+    folder = finished.folder
+    for name in MODELS:
+        assert (folder / f"models/predictions/{name}.npz").is_file()
+        facts = json.loads(finished.read(f"models/facts/{name}.json"))
+        assert facts["train_accuracy"] > 0.5, f"{name} learned nothing"
+        metrics = json.loads(finished.read(f"reports/metrics/{name}.json"))
+        assert metrics["test_accuracy_low"] < metrics["test_accuracy"] < metrics["test_accuracy_high"]
+        assert len(pd.read_csv(folder / f"reports/confusion/{name}.csv")) == 120
+        assert "macro avg" in finished.read(f"reports/classification/{name}.txt")
+        assert (folder / f"reports/pictures/confusion/{name}.png").stat().st_size > 1000
+    for name in NETS:
+        history = pd.read_csv(folder / f"reports/history/{name}.csv")
+        assert list(history) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+        assert "Trainable params" in finished.read(f"reports/summaries/{name}.txt")
+        assert (folder / f"reports/pictures/curves/{name}.png").is_file()
+    weights = sorted(path.name for path in (folder / "reports/pictures/weights").iterdir())
+    assert weights == [
+        "convolution.filters.png",
+        "dense.hidden.png",
+        "dense.output.png",
+        "linear.coefficients.png",
+    ]
+    leaderboard = json.loads(finished.read("reports/leaderboard.json"))
+    assert sorted(row["model"] for row in leaderboard) == sorted(MODELS)
+    validation = [row["validation_accuracy"] for row in leaderboard]
+    assert validation == sorted(validation, reverse=True)
+    assert not [path for path in folder.rglob(".writing-*")], "a temporary file was left behind"
+
+
+def test_dvc_shows_metrics_and_plots(project: Project) -> None:
+    shown = json.loads(project.succeed("dvc", "metrics", "show", "--json").output)
+    for name in MODELS:
+        assert shown[""]["data"][f"reports/metrics/{name}.json"]["data"]["test_accuracy"] > 0.2
+    plots = project.succeed("dvc", "plots", "show", "--json").output
+    assert "failed" not in plots
+    for file in ("reports/history/dense.csv", "reports/confusion/linear.csv", "reports/pictures/errors.png"):
+        assert file in plots
+
+
+def test_a_second_run_does_nothing(finished: Project) -> None:
+    ran = finished.succeed("dvc", "repro")
+    assert ran.stages == []
+    assert "up to date" in ran.output
+
+
+def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
+    before = project.lock
+    assert len(project.repro("--force")) == 10
+    assert project.lock == before
+    assert project.succeed("git", "status", "--porcelain").output == ""
+
+
+def test_an_edit_of_one_net_reruns_that_net_alone(project: Project) -> None:
+    project.edit(lambda params: params["nets"]["dense"]["layers"]["hidden"].update(units=6))
+    assert set(project.repro()) == {*CHECKS, "train-nets@dense", *AFTER_TRAINING}
+
+
+def test_a_comment_in_params_reruns_nothing(project: Project) -> None:
+    with (project.folder / "params.yaml").open("a") as file:
+        file.write("\n# a note\n")
+    assert project.repro() == []
+
+
+def test_a_picture_setting_retrains_nothing(project: Project) -> None:
+    before = (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes()
+    project.edit(lambda params: params["pictures"]["weights"]["dense"]["hidden"].update(range=0.5))
+    assert set(project.repro()) == {*CHECKS, "plot-weights"}
+    assert (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes() != before
+
+
+def test_a_new_net_is_one_edit_and_leaves_no_trace_when_removed(project: Project, tmp_path: Path) -> None:
+    project.edit(lambda params: params["nets"].update(wide={**NETS["dense"], "seed": 1, "epochs": 1}))
+    assert set(project.repro()) == {*CHECKS, "train-nets@wide", *AFTER_TRAINING}
+    assert (project.folder / "reports/pictures/weights/wide.hidden.png").is_file()
+    project.commit()
+
+    project.edit(lambda params: params["nets"].pop("wide"))
+    ran = project.succeed("dvc", "repro")
+    # Its checks are as they were before the net was added, so DVC takes their results from its run cache.
+    assert set(ran.stages) >= {"evaluate"}
+    assert not any(stage.startswith("train") for stage in ran.stages)
+    assert "removed models/nets/wide.keras" in ran.output
+    left = [path for path in project.folder.glob("*/**/*wide*") if ".dvc" not in path.parts]
+    assert left == []
+    project.commit()
+
+    # A fresh clone that takes the models from the same cache agrees.
+    project.succeed("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.succeed("dvc", "cache", "dir", "--local", str(project.folder / ".dvc" / "cache"))
+    clone.succeed("dvc", "checkout")
+    assert "up to date" in clone.succeed("dvc", "status").output
+    assert clone.repro() == []
+
+
+def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Project) -> None:
+    write_digits(project.folder / "elsewhere", compressed=False)
+    project.edit(lambda params: params["fetch"].update(source="elsewhere"))
+    assert set(project.repro()) == {"check-params", "fetch"}
+
+
+def test_no_validation_set_is_the_notebooks_protocol(project: Project) -> None:
+    project.edit(lambda params: params["split"].update(validation=0.0))
+    project.edit(lambda params: [params["nets"].pop("convolution"), params["baselines"].pop("linear")])
+    project.repro()
+    metrics = json.loads(project.read("reports/metrics/dense.json"))
+    assert metrics["validation_accuracy"] is None
+    history = pd.read_csv(project.folder / "reports/history/dense.csv")
+    assert list(history) == ["epoch", "accuracy", "loss"]
+    assert len(history) == 3, "without a validation set all epochs are trained"
+
+
+def test_training_never_needs_the_test_labels(project: Project) -> None:
+    (project.folder / "data/split/test/labels.npy").unlink()
+    for stage, name in (("train_baselines", "neighbours"), ("train_nets", "dense")):
+        before = (project.folder / f"models/predictions/{name}.npz").read_bytes()
+        project.succeed("python", "-m", f"stages.{stage}", name)
+        assert (project.folder / f"models/predictions/{name}.npz").read_bytes() == before
+
+
+def test_a_mistake_stops_before_any_work(project: Project) -> None:
+    before = project.lock
+    project.edit(lambda params: params["nets"]["dense"].update(epoch=3))
+    ran = project.run("dvc", "repro")
+    assert ran.code != 0
+    assert ran.stages == ["check-params"]
+    assert "nets.dense: unknown key 'epoch'; did you mean 'epochs'?" in ran.output
+    assert "Traceback" not in ran.output
+    assert project.lock == before
+
+
+def test_a_kernel_larger_than_the_image_stops_before_any_training(project: Project) -> None:
+    project.edit(lambda params: params["nets"]["convolution"]["layers"]["filters"].update(kernel_size=[15, 15]))
+    ran = project.run("dvc", "repro")
+    assert ran.code != 0
+    assert ran.stages == ["check-params", "check-models"]
+    assert (
+        f"nets.convolution.layers.filters: Conv2D does not fit what comes in, (None, {SIDE}, {SIDE}, 1)" in ran.output
+    )
+    assert "Traceback" not in ran.output
+
+
+def test_official_division_and_class_names_reach_every_table(project: Project) -> None:
+    names = ["T-shirt/top", "01", "NA", "été"]
+    project.edit(lambda params: params["split"].update(test="official", class_names=names))
+    project.edit(lambda params: [params["nets"].pop("convolution"), params["baselines"].pop("linear")])
+    project.repro()
+    labels = np.load(project.folder / "data/split/test/labels.npy")
+    assert len(labels) == 120
+    confusion = pd.read_csv(project.folder / "reports/confusion/dense.csv", dtype=str, keep_default_na=False)
+    assert set(confusion["actual"]) == set(names)
+    assert all(name in project.read("reports/classification/dense.txt") for name in names)
+
+
+def test_a_stage_refuses_a_model_that_is_not_declared(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    project = Project(tmp_path)
+    shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    ran = project.run("python", "-m", "stages.train_baselines", "knnn")
+    assert ran.code == 1
+    assert ran.output.startswith("train-baselines: params.yaml declares no baseline 'knnn'; it declares linear-svc")
