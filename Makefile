@@ -7,10 +7,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Columns of `dvc exp show` that only repeat: hashes, and metrics that the summary has too.
+NOISE := .*metrics/.*|^(data|models|reports|stages)/|Created
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick test lint readme lock clean help setup
+.PHONY: repro quick experiments test lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -18,6 +20,9 @@ repro: setup  ## check params.yaml, then run what has changed of the pipeline (t
 
 quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the workspace (two minutes)
 	@python -m tools.quick
+
+experiments: setup  ## compare experiments: test accuracies and the settings that differ
+	@dvc exp show --only-changed --no-pager --drop '$(NOISE)'
 
 test: setup  ## run the tests
 	python -m pytest --numprocesses 2
