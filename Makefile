@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Columns of `dvc exp show` that only repeat: hashes, and metrics that the summary has too.
-NOISE := .*metrics/.*|^(data|models|reports|stages)/|Created
+NOISE := .*(metrics|timings)/.*|^(data|models|reports|stages)/|Created
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 

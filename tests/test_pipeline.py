@@ -75,7 +75,8 @@ def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
     before = project.lock
     assert len(project.repro("--force")) == 10
     assert project.lock == before
-    assert project.succeed("git", "status", "--porcelain").output == ""
+    changed = project.succeed("git", "status", "--porcelain").output.split()[1::2]
+    assert [file for file in changed if not file.startswith("reports/timings/")] == [], "only what it cost may differ"
 
 
 def test_an_edit_of_one_net_reruns_that_net_alone(project: Project) -> None:

@@ -4,7 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from stages import console
+from stages import console, running
 from stages.store import places
 from stages.store.reports import load_json
 
@@ -53,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("agreement", main)
+    running.run("agreement", main)

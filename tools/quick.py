@@ -6,7 +6,7 @@ The workspace stays as it is; `dvc exp show` lists the outcome as the experiment
 import subprocess
 import sys
 
-from stages import console
+from stages import console, running
 from stages.check_params.structure import check_structure
 from stages.params.reading import read
 
@@ -39,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("quick", main)
+    running.run("quick", main)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages import console
+from stages import console, running
 from stages.store import places
 
 README = Path("README.md")
@@ -96,4 +96,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("readme", main)
+    running.run("readme", main)

@@ -1,6 +1,6 @@
 """Stage check-models: every declared model against the data, before any is trained."""
 
-from stages import console
+from stages import running
 
 
 def main() -> None:
@@ -24,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("check-models", main)
+    running.run("check-models", main, timed=True)

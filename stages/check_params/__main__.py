@@ -1,8 +1,9 @@
 """Stage check-params: the whole of params.yaml, before any stage works."""
 
 import argparse
+import sys
 
-from stages import console
+from stages import running
 from stages.check_params.structure import check_structure
 from stages.params.reading import read
 from stages.store import places
@@ -29,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("check-params", main)
+    running.run("check-params", main, timed="--structure-only" not in sys.argv)

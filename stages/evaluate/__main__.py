@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from stages import console
+from stages import console, running
 from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
 from stages.evaluate.metrics import model_metrics, per_class, report
 from stages.params import baselines, nets
@@ -53,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("evaluate", main)
+    running.run("evaluate", main, timed=True)

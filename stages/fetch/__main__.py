@@ -3,7 +3,8 @@
 Run as `python -m stages.fetch` from the root of the repository.
 """
 
-from stages.console import run, say
+from stages import running
+from stages.console import say
 from stages.fetch import sources
 from stages.fetch.checks import check_classes, check_sums, size
 from stages.params import fetch as params
@@ -24,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run("fetch", main)
+    running.run("fetch", main, timed=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stages import console
+from stages import console, running
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import divide, duplicates
 from stages.params import split as params
@@ -32,4 +32,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("normalise-and-split", main)
+    running.run("normalise-and-split", main, timed=True)

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from stages import console
+from stages import console, running
 
 
 def main() -> None:
@@ -101,4 +101,4 @@ def main() -> None:
 _INTERVAL = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")
 
 if __name__ == "__main__":
-    console.run("plot-weights", main)
+    running.run("plot-weights", main, timed=True)

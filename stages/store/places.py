@@ -21,6 +21,7 @@ LEADERBOARD = Path("reports/leaderboard.json")
 SUMMARY = Path("reports/summary.json")
 PER_CLASS = Path("reports/per_class.csv")
 PICTURES = Path("reports/pictures")
+TIMINGS = Path("reports/timings")
 
 
 def baseline_file(name: str) -> Path:
@@ -46,17 +47,20 @@ def undeclared(baselines: Iterable[str], nets: Iterable[str]) -> list[Path]:
     list of Path
         Sorted; DVC removes a stage's outputs before it runs, but not those of a stage that is gone.
     """
+    baselines, nets = set(baselines), set(nets)
     declared = {
-        BASELINES: set(baselines),
-        NETS: set(nets),
-        HISTORY: set(nets),
-        SUMMARIES: set(nets),
-        PREDICTIONS: {*baselines, *nets},
-        FACTS: {*baselines, *nets},
+        BASELINES: baselines,
+        NETS: nets,
+        HISTORY: nets,
+        SUMMARIES: nets,
+        PREDICTIONS: baselines | nets,
+        FACTS: baselines | nets,
     }
-    return sorted(
+    left = [
         path
         for folder, names in declared.items()
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.is_file() and path.stem not in names and path.name != ".gitignore"
-    )
+        if path.is_file() and path.stem not in names and not path.name.startswith(".git")
+    ]
+    timed = [path for path in TIMINGS.glob("*@*.json") if path.stem.partition("@")[2] not in baselines | nets]
+    return sorted([*left, *timed])

@@ -5,7 +5,7 @@ import argparse
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import console
+from stages import console, running
 from stages.building import estimators
 from stages.params import baselines, training
 from stages.store.arrays import load_classes, load_images, load_labels
@@ -55,4 +55,4 @@ def _rows(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
-    console.run("train-baselines", main)
+    running.run("train-baselines", main, timed=True)

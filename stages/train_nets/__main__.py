@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 
-from stages import console
+from stages import console, running
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     from stages.store.history import save_history, save_summary
     from stages.store.nets import load_net, save_net
     from stages.store.predictions import Predictions, save_facts, save_predictions
-    from stages.train_nets.training import best_epoch, probabilities, train
+    from stages.train_nets.training import best_epoch, probabilities, summary, train
 
     net, shared = nets.load_one(name), training.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads)
@@ -33,7 +33,7 @@ def main() -> None:
     validation = load_images("validation"), load_labels("validation")
     height, width = images.shape[1:]
     model = build(name, net, height, width, len(load_classes()))
-    model.summary(print_fn=lambda text: save_summary(name, text + "\n"))
+    save_summary(name, summary(model))
     patience = net.early_stopping.patience if net.early_stopping and len(validation[1]) else None
     if net.early_stopping and patience is None:
         console.say(f"{name}: no validation set, so all {net.epochs} epochs are trained")
@@ -73,4 +73,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    console.run("train-nets", main)
+    running.run("train-nets", main, timed=True)

@@ -1,0 +1,71 @@
+"""How a stage begins and ends as a program: one-sentence errors, a clean end, and what it cost."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import psutil
+
+from stages.console import UserError
+from stages.store.files import replacing
+from stages.store.places import TIMINGS
+
+
+def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
+    """Run a program's `main` and end the process as a command-line program should.
+
+    Parameters
+    ----------
+    program : str
+        Its name, a stage's as in dvc.yaml; it opens each error line.
+    main : callable
+        Reads, works and writes; raises `UserError` for what the user can mend.
+    timed : bool
+        Whether to note what it cost once it has ended well, in reports/timings. That is no output of the stage:
+        it would differ from run to run, and dvc.lock is to stay as it is.
+
+    Raises
+    ------
+    SystemExit
+        Code 1 after a `UserError` (its text on stderr, no traceback), 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
+    # TensorFlow's start-up notes (oneDNN, CPU features); warnings and errors stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    try:
+        main()
+        if timed:
+            # train-nets mlp-48 is the stage train-nets@mlp-48 of dvc.yaml.
+            _note_cost("@".join([program, *sys.argv[1:]]))
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"{program}: {line}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted; nothing half-written is left", file=sys.stderr)
+        raise SystemExit(130) from None
+
+
+def peak_memory() -> int:
+    """Return the most memory that this process, or the largest one it started, has held so far, in bytes."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    import resource  # Unix alone has it
+
+    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return int(largest if sys.platform == "darwin" else largest * 1024)  # Linux counts in KiB
+
+
+def _note_cost(stage: str) -> None:
+    seconds = time.time() - psutil.Process().create_time()
+    cost = {"seconds": round(seconds, 1), "peak_memory_mb": round(peak_memory() / 1e6)}
+    with replacing(TIMINGS / f"{stage}.json") as temporary:
+        temporary.write_text(json.dumps(cost, indent=2) + "\n", encoding="utf-8")
+
+
+def _terminated(signum: int, frame: object) -> None:
+    # SystemExit unwinds the stack, so that temporary files are removed on the way.
+    raise SystemExit(128 + signum)
