@@ -23,7 +23,7 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: str) -
         Its arguments. A mapping with the key `class` stands for a further classifier (of a meta-estimator),
         and may stand in a list.
     seed : int
-        Given to every classifier that takes `random_state` and declares none.
+        Given to every classifier that takes `random_state` and declares none (null is none too).
     where : str
         Where the declaration stands in params.yaml, for messages.
 
@@ -41,8 +41,8 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: str) -
         if key not in accepted:
             raise UserError(f"{where}: {unknown(key, accepted, f'setting of {class_name}:')}")
     arguments = {key: _resolved(value, seed, f"{where}.{key}") for key, value in settings.items()}
-    if "random_state" in accepted:
-        arguments.setdefault("random_state", seed)
+    if "random_state" in accepted and arguments.get("random_state") is None:
+        arguments["random_state"] = seed
     if "n_jobs" in accepted and "n_jobs" in settings:
         raise UserError(f"{where}.n_jobs: leave it out; training.threads sets how many cores are used")
     try:

@@ -1,12 +1,14 @@
 """From a net's declaration to an untrained Keras model."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 import keras
 
+from stages.building.fourier import FourierConv2D
 from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.nets import IMAGE, Net
@@ -14,8 +16,15 @@ from stages.params.reading import describe, unknown
 
 CLASSES = "classes"  # written for a number, it stands for the data set's number of classes
 
-# These run code of the user's, or of another framework, when a saved model is loaded.
-REFUSED = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper", "InputLayer")
+FOREIGN = "it would run foreign code"  # of the user's or of another framework, when a saved model is loaded
+REFUSED = {
+    **dict.fromkeys(("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), FOREIGN),
+    "InputLayer": f"the input is there already; a layer names it '{IMAGE}'",
+}
+
+# How a Conv2D is computed in training: the one setting of a layer that is not Keras's own.
+METHOD = "method"
+FOURIER = "fourier"
 
 # A setting that ends so takes an object of this module of Keras.
 NESTED: dict[str, tuple[ModuleType, type]] = {
@@ -60,13 +69,19 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
         layer = make_layer(layer_name, declared, classes, place)
         sources = declared.input_names or [previous]
         incoming = [tensors[source] for source in sources]
+        shapes = " and ".join(str(tuple(tensor.shape)) for tensor in incoming)
         try:
-            tensors[layer_name] = layer(incoming[0]) if len(incoming) == 1 else _join(layer, incoming)
-        except (ValueError, TypeError, IndexError) as error:
-            shapes = " and ".join(str(tuple(tensor.shape)) for tensor in incoming)
+            made = layer(incoming[0]) if len(incoming) == 1 else _join(layer, incoming)
+        except Exception as error:  # a layer's own, TensorFlow's or NumPy's: all say that it does not fit
             raise UserError(
                 f"{place}: {declared.class_} does not fit what comes in, {shapes}: {_line(error)}"
             ) from None
+        if not isinstance(made, keras.KerasTensor):
+            raise UserError(
+                f"{place}: {declared.class_} makes {len(made)} tensors of what comes in, {shapes}; a layer here must "
+                "make one: mind its inputs, and settings that ask for a state or scores beside the output"
+            )
+        tensors[layer_name] = made
         previous = layer_name
     output = tensors[previous]
     if tuple(output.shape) != (None, classes):
@@ -74,20 +89,36 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
             f"{where}.layers.{previous}: the last layer gives {tuple(output.shape)}; it must give one number a class, "
             f"(None, {classes}): write 'units: classes'"
         )
-    return keras.Model(tensors[IMAGE], output, name=name)
+    try:
+        return keras.Model(tensors[IMAGE], output, name=name)
+    except Exception as error:  # a layer that left no trace of its input
+        raise UserError(f"{where}: these layers make no net: {_line(error)}") from None
 
 
 def make_layer(name: str, declared: Declared, classes: int, where: str) -> keras.layers.Layer:
     """Make one layer from its declaration; raises UserError."""
-    settings = {key: classes if value == CLASSES else value for key, value in declared.settings.items()}
+    settings = {key: _filled(value, classes) for key, value in declared.settings.items()}
+    if "name" in settings:
+        raise UserError(f"{where}.name: leave it out; the layer's key, '{name}', is its name")
+    method = settings.pop(METHOD, None)
     layer: keras.layers.Layer = _make(
         keras.layers, keras.layers.Layer, declared.class_, {**settings, "name": name}, where, "Keras layer"
     )
-    return layer
+    if method is None:
+        return layer
+    if type(layer) is not keras.layers.Conv2D or method != FOURIER:
+        raise UserError(f"{where}.{METHOD}: is {describe(method)}: only a Conv2D takes it, and only '{FOURIER}'")
+    try:
+        return FourierConv2D.from_config(layer.get_config())
+    except ValueError as error:
+        raise UserError(f"{where}.{METHOD}: {error}") from None
 
 
 def make_optimizer(declared: Declared, where: str) -> keras.optimizers.Optimizer:
     """Make an optimiser from its declaration; raises UserError."""
+    rate = declared.settings.get("learning_rate")
+    if isinstance(rate, int | float) and rate <= 0:
+        raise UserError(f"{where}.learning_rate: is {describe(rate)}: must be greater than 0")
     optimizer: keras.optimizers.Optimizer = _make(
         keras.optimizers, keras.optimizers.Optimizer, declared.class_, declared.settings, where, "Keras optimiser"
     )
@@ -100,12 +131,16 @@ def check_probabilities(model: keras.Model, where: str) -> None:
     Raises
     ------
     UserError
-        The outputs for a blank and a grey image are negative or do not add up to 1.
+        The outputs for a blank and a grey image are negative or do not add up to 1, or the net cannot compute them.
     """
     height, width = model.input_shape[1:3]
     blank_and_grey = keras.ops.stack([keras.ops.zeros((height, width, 1)), keras.ops.full((height, width, 1), 0.5)])
-    output = keras.ops.convert_to_numpy(model(blank_and_grey, training=False)).astype("float64")
-    if (output < 0).any() or abs(output.sum(axis=1) - 1).max() > 1e-2:
+    try:
+        output = keras.ops.convert_to_numpy(model(blank_and_grey, training=False)).astype("float64")
+    except Exception as error:  # as in `build`
+        raise UserError(f"{where}: this net cannot compute anything: {_line(error)}") from None
+    # Not the other way round: every comparison with a NaN is false.
+    if not ((output >= 0).all() and abs(output.sum(axis=1) - 1).max() <= 1e-2):
         raise UserError(
             f"{where}: the last layer must give probabilities, which add up to 1: write 'activation: softmax'"
         )
@@ -124,7 +159,7 @@ def _make(module: ModuleType, base: type, name: str, settings: Mapping[str, Any]
         if inspect.isclass(value) and issubclass(value, base) and value is not base and key not in REFUSED
     }
     if name not in classes:
-        reason = f"'{name}' cannot be used: it would run foreign code" if name in REFUSED else ""
+        reason = f"'{name}' cannot be used: {REFUSED[name]}" if name in REFUSED else ""
         raise UserError(f"{where}.class: {reason or unknown(name, classes, kind)}")
     cls = classes[name]
     accepted = _accepted(cls)
@@ -134,11 +169,23 @@ def _make(module: ModuleType, base: type, name: str, settings: Mapping[str, Any]
     arguments = {key: _nested(key, value, f"{where}.{key}") for key, value in settings.items()}
     try:
         return cls(**arguments)
-    except (ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # a constructor checks nothing but its arguments
         raise UserError(f"{where}: {name} refuses its settings: {_line(error)}") from None
 
 
+def _filled(value: Any, classes: int) -> Any:
+    """Put the number of classes where a setting, or one of an object within it, asks for it."""
+    if isinstance(value, Mapping):
+        return {key: _filled(item, classes) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, classes) for item in value]
+    return classes if value == CLASSES else value
+
+
 def _nested(key: str, value: Any, where: str) -> Any:
+    if isinstance(value, list):
+        # `cells` of StackedRNNCells is a list of what would be a `cell`.
+        return [_nested(key.removesuffix("s"), item, f"{where}.{position}") for position, item in enumerate(value)]
     if not isinstance(value, Mapping):
         return value
     if "class" not in value:
@@ -165,5 +212,10 @@ def _accepted(cls: type) -> set[str]:
 
 
 def _line(error: Exception) -> str:
-    text = str(error).split("\n\n")[0].split("\nArguments received")[0]
-    return " ".join(text.split())
+    # Keras puts a heading before and the arguments after the reason, which stands in bold.
+    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    paragraphs = text.split("\nArguments received")[0].split("\n\n")
+    reason = paragraphs[0] or type(error).__name__
+    if reason.startswith("Exception encountered when calling") and len(paragraphs) > 1:
+        reason = paragraphs[1]
+    return " ".join(reason.split())

@@ -43,7 +43,7 @@ def check_structure(content: CommentedMap) -> Sections:
         All mistakes, one a line.
     """
     mistakes = [
-        at(content, (str(key),), unknown(key, SECTIONS, "section"), parent=()) for key in content if key not in SECTIONS
+        at(content, (key,), unknown(key, SECTIONS, "section"), parent=()) for key in content if key not in SECTIONS
     ]
     checked: dict[str, Any] = {}
     for name, model in SECTIONS.items():
@@ -55,7 +55,7 @@ def check_structure(content: CommentedMap) -> Sections:
         raise UserError("\n".join(mistakes))
 
     declared = Sections(checked["training"], checked["baselines"].root, checked["nets"].root, checked["pictures"])
-    for name in declared.baselines.keys() & declared.nets.keys():
+    for name in (name for name in declared.nets if name in declared.baselines):
         mistakes.append(at(content, ("nets", name), "a baseline has this name too; each model needs its own"))
     if not declared.baselines and not declared.nets:
         mistakes.append("params.yaml: 'baselines' and 'nets' are both empty; declare one model at least")

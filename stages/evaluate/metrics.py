@@ -86,7 +86,7 @@ def model_metrics(
     validation, test : tuple of ndarray of int64, each shape (n,)
         Right codes and predicted codes; the validation set may be empty.
     probabilities : ndarray of float32, shape (n, classes), or None
-        For the test images; None where the model gives none.
+        For the test images; None where the model gives none. Where it divided 0 by 0 they have no log loss.
     facts : dict
         What the training stage noted: `train_accuracy`, `parameters`.
     classes : int
@@ -105,7 +105,7 @@ def model_metrics(
     right = int(np.sum(labels == predicted))
     low, high = wilson(right, len(labels))
     loss = None
-    if probabilities is not None:
+    if probabilities is not None and (probabilities.sum(axis=1) > 0).all():
         # Rows of float32 add up to 1 only nearly, which log_loss warns of.
         exact = probabilities.astype(np.float64)
         loss = float(log_loss(labels, exact / exact.sum(axis=1, keepdims=True), labels=everyone))

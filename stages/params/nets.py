@@ -6,7 +6,7 @@ from pydantic import Field, RootModel, field_validator, model_validator
 
 from stages.console import UserError
 from stages.params.declared import Declared
-from stages.params.reading import Settings, check_names, section
+from stages.params.reading import Settings, check_names, misplaced, section
 from stages.params.training import Seed
 
 IMAGE = "image"
@@ -22,6 +22,15 @@ class Layer(Declared):
     """
 
     inputs: str | list[str] | None = None
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _name_or_names(cls, value: Any) -> Any:
+        # pydantic would report both types of the union.
+        names = value if isinstance(value, list) else [value]
+        if value is not None and not all(isinstance(name, str) for name in names):
+            raise ValueError("must be the name of a layer or a list of names")
+        return value
 
     @property
     def input_names(self) -> list[str] | None:
@@ -74,7 +83,7 @@ class Net(Settings):
             raise ValueError("must be a mapping of name -> layer")
         check_names(value, "layer")
         if IMAGE in value:
-            raise ValueError(f"no layer can be named '{IMAGE}': that is the input's name")
+            raise misplaced((IMAGE,), f"no layer can be named '{IMAGE}': that is the input's name")
         return value
 
     @model_validator(mode="after")
@@ -83,12 +92,14 @@ class Net(Settings):
         for name, layer in self.layers.items():
             for source in layer.input_names or []:
                 if source not in earlier:
-                    raise ValueError(
-                        f"layer '{name}' takes its input from '{source}', which is no earlier layer; "
-                        f"earlier are {', '.join(earlier)}"
+                    raise misplaced(
+                        ("layers", name, "inputs"),
+                        f"takes its input from '{source}', which is no earlier layer; earlier are {', '.join(earlier)}",
                     )
             if layer.input_names == []:
-                raise ValueError(f"layer '{name}' has an empty list of inputs; leave it out for the layer before")
+                raise misplaced(
+                    ("layers", name, "inputs"), "the list of inputs is empty; leave it out for the layer before"
+                )
             earlier.append(name)
         return self
 

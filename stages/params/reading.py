@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.scalarbool import ScalarBoolean
 
 from stages.console import UserError
 
@@ -41,8 +43,21 @@ class Settings(BaseModel):
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
                 if key not in allowed:
-                    raise PydanticCustomError("unknown_key", "{text}", {"text": unknown(key, allowed), "key": key})
+                    raise misplaced((key,), unknown(key, allowed))
         return data
+
+
+def misplaced(below: tuple[object, ...], text: str) -> PydanticCustomError:
+    """Make the error for a validator to raise whose mistake is a key below what it validates.
+
+    Parameters
+    ----------
+    below : tuple
+        The keys from the validated mapping down to the one whose line is to be named.
+    text : str
+        What is wrong; it names the last key itself.
+    """
+    return PydanticCustomError("misplaced", "{text}", {"text": text, "below": below})
 
 
 def unknown(name: object, allowed: Iterable[str], kind: str = "key") -> str:
@@ -72,6 +87,8 @@ def read(path: Path = PARAMS) -> CommentedMap:
         content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; bring it back with 'git checkout {path}'") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "a key"
@@ -127,15 +144,21 @@ def sentence(content: CommentedMap, prefix: tuple[Key, ...], details: ErrorDetai
     """
     path = (*prefix, *details["loc"])
     context = details.get("ctx", {})
-    if details["type"] == "unknown_key":
-        return at(content, (*path, context["key"]), details["msg"], parent=path)
+    if details["type"] == "misplaced":
+        below = context["below"]
+        return at(content, (*path, *below), details["msg"], parent=(*path, *below[:-1]))
     if details["type"] == "missing":
         return at(content, path[:-1], f"'{path[-1]}' is missing")
-    allowed = details["msg"].replace("Input should be", "must be").replace("Value error, ", "")
+    if details["type"] == "invalid_key" or path[-1] == "[key]":
+        path = path[:-1] if path[-1] == "[key]" else path
+        return at(content, path, f"the key {describe(path[-1])} is no text; keys must be text", parent=path[:-1])
+    if details["type"] == "value_error" and isinstance(details["input"], Mapping):
+        return at(content, path, str(context["error"]))
+    # pydantic's own words: "Input should be a valid integer", "List should have at least 2 items after validation".
+    allowed = re.sub(r"^\w+ should ", "must ", details["msg"].removeprefix("Value error, "))
+    allowed = allowed.replace(" after validation", "").replace("a valid dictionary", "a mapping")
     if details["type"] == "string_pattern_mismatch":
         allowed = f"must match {context['pattern']}"
-    if isinstance(details["input"], Mapping):
-        return at(content, path, allowed)
     return at(content, path, f"is {describe(details['input'])}: {allowed}")
 
 
@@ -184,12 +207,13 @@ def plain(value: Any) -> Any:
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, ScalarBoolean):
+        # What `true` with an anchor becomes: a subclass of int.
+        return bool(value)
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
-            # ruamel.yaml keeps how `on`, 1e-6 or "x" was written in subclasses of these.
+            # ruamel.yaml keeps how 0x10, 1e-6 or "x" was written in subclasses of these.
             return kind(value)
-    if type(value).__name__ == "ScalarBoolean":
-        return bool(value)
     return value if value is None else str(value)
 
 
@@ -206,13 +230,15 @@ def check_names(names: Iterable[object], what: str) -> None:
     Raises
     ------
     ValueError
-        A name that is no text, or holds anything but ASCII letters, digits, hyphens and underscores.
+        A name that is no text, holds anything but ASCII letters, digits, hyphens and underscores, or begins with a
+        hyphen, which a command line takes for an option.
     """
     for name in names:
         text = str(name)
         allowed = text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-        if not isinstance(name, str) or not allowed or text.isdigit():
-            raise ValueError(
-                f"the name {describe(name)} of a {what} cannot be used; "
-                "write letters, digits, hyphens and underscores, at least one of them no digit"
+        if not isinstance(name, str) or not allowed or text.isdigit() or text.startswith("-"):
+            raise misplaced(
+                (name,),
+                f"the name {describe(name)} of a {what} cannot be used; write letters, digits, hyphens and "
+                "underscores, at least one of them no digit, and no hyphen in front",
             )

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from stages.params.reading import Settings, describe, section
+from stages.params.reading import Settings, section
 
 OFFICIAL = "official"
 
@@ -12,7 +12,7 @@ OFFICIAL = "official"
 def _share_or_official(value: Any) -> Any:
     if value == OFFICIAL or (isinstance(value, float) and 0 < value < 1):
         return value
-    raise ValueError(f"must be a share above 0 and below 1, or '{OFFICIAL}', not {describe(value)}")
+    raise ValueError(f"must be a share above 0 and below 1, or '{OFFICIAL}'")
 
 
 class Split(Settings):

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+import zlib
 from typing import Any
 
 import keras
@@ -41,8 +42,10 @@ def load_net(name: str) -> keras.Model:
     path = existing(net_file(name))
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be loaded as a Keras model: {' '.join(str(error).split())[:200]}") from error
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        # Keras puts the layer's whole configuration before the reason.
+        reason = str(error).split("Exception encountered: ")[-1]
+        raise UserError(f"{path} cannot be loaded as a Keras model: {' '.join(reason.split())[:200]}") from error
 
 
 def _fixed(member: str, content: bytes) -> bytes:

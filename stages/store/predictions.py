@@ -55,7 +55,8 @@ def load_predictions(name: str, of: Literal["validation", "test"]) -> Prediction
     """
     path = existing(PREDICTIONS / f"{name}.npz")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # NumPy would leave the file open where it is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Predictions(arrays[f"{of}_codes"], arrays[f"{of}_scores"], str(arrays["kind"]))  # type: ignore[arg-type]
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} is damaged ({error}); run 'dvc repro', which makes it again") from error

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
+from stages.console import UserError
 from stages.store.predictions import Predictions, ScoreKind
 
 
@@ -24,16 +25,24 @@ def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) ->
     -------
     Predictions
         The codes are `model.predict`'s: an SVC's prediction is not always the argmax of its scores.
+
+    Raises
+    ------
+    UserError
+        The classifier refuses an image: one of neighbours within a radius, where there are none.
     """
     kind = score_kind(model)
     if not len(X):
         columns = 0 if kind == "none" else classes
         return Predictions(np.empty(0, np.int64), np.empty((0, columns), np.float32), kind)
-    scores = _scores(model, X, classes, kind)
-    if isinstance(model, KNeighborsClassifier):
-        # Its prediction is the neighbours' most frequent label, the first of equals: no second search is needed.
-        return Predictions(scores.argmax(axis=1).astype(np.int64), scores, kind)
-    return Predictions(np.asarray(model.predict(X), np.int64), scores, kind)
+    try:
+        scores = _scores(model, X, classes, kind)
+        if isinstance(model, KNeighborsClassifier) and model.weights in ("uniform", None):
+            # Its prediction is the neighbours' most frequent label, the first of equals: no second search is needed.
+            return Predictions(scores.argmax(axis=1).astype(np.int64), scores, kind)
+        return Predictions(np.asarray(model.predict(X), np.int64), scores, kind)
+    except ValueError as error:
+        raise UserError(f"{type(model).__name__} cannot predict: {' '.join(str(error).split())}") from error
 
 
 def score_kind(model: ClassifierMixin) -> ScoreKind:

@@ -17,6 +17,7 @@ def main() -> None:
     import keras
     import tensorflow as tf
 
+    from stages.building.fourier import plain
     from stages.building.nets import build, make_optimizer
     from stages.params import nets, training
     from stages.store.arrays import load_classes, load_images, load_labels
@@ -33,7 +34,7 @@ def main() -> None:
     validation = load_images("validation"), load_labels("validation")
     height, width = images.shape[1:]
     model = build(name, net, height, width, len(load_classes()))
-    save_summary(name, summary(model))
+    save_summary(name, summary(plain(model)))
     patience = net.early_stopping.patience if net.early_stopping and len(validation[1]) else None
     if net.early_stopping and patience is None:
         console.say(f"{name}: no validation set, so all {net.epochs} epochs are trained")
@@ -50,7 +51,7 @@ def main() -> None:
         name=name,
     )
     save_history(name, history)
-    save_net(name, model)
+    save_net(name, plain(model))
 
     # What is judged is the file, so nothing that it leaves out can help.
     saved = load_net(name)

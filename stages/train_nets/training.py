@@ -1,6 +1,7 @@
 """Training a net, and letting it predict."""
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
 PREDICT_BATCH = 1000  # rows at once; more gains nothing
+SUMMARY_COLUMNS = "120"  # more than Keras ever fills
+REMEDY = "try a lower learning rate or another initialisation"
 
 
 def train(
@@ -62,7 +65,7 @@ def train(
     Raises
     ------
     UserError
-        The loss is no finite number any more.
+        A loss or a weight is no finite number any more.
     """
     model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     callbacks: list[keras.callbacks.Callback] = []
@@ -82,6 +85,9 @@ def train(
             callbacks=[*callbacks, _Watch(name, epochs, advance)],
             verbose=0,
         ).history
+    # The last step's damage shows in no loss.
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise UserError(f"{name}: weights are no finite numbers after epoch {len(history['loss'])}; {REMEDY}")
     table = pd.DataFrame({"epoch": range(1, len(history["loss"]) + 1)})
     for column in ("accuracy", "loss", "val_accuracy", "val_loss"):
         if column in history:
@@ -124,6 +130,22 @@ def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
     return np.asarray(model.predict(_channel(images), batch_size=PREDICT_BATCH, verbose=0), np.float32)
 
 
+def summary(model: keras.Model) -> str:
+    """Return Keras's summary of a net, the same whatever the width of the terminal."""
+    before = os.environ.get("COLUMNS")
+    # Keras and the library that draws its tables both ask for the width, and cut to the narrower of theirs.
+    os.environ["COLUMNS"] = SUMMARY_COLUMNS
+    try:
+        texts: list[str] = []
+        model.summary(print_fn=texts.append)
+    finally:
+        if before is None:
+            del os.environ["COLUMNS"]
+        else:
+            os.environ["COLUMNS"] = before
+    return "\n".join(texts) + "\n"
+
+
 def _channel(images: Images) -> Images:
     return images[..., np.newaxis]
 
@@ -140,11 +162,9 @@ class _Watch(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"{self._name}: the training loss is {logs['loss']} in epoch {epoch + 1}; "
-                "try a lower learning rate or another initialisation"
-            )
+        for loss, kind in (("loss", "training"), ("val_loss", "validation")):
+            if not math.isfinite(logs.get(loss, 0.0)):
+                raise UserError(f"{self._name}: the {kind} loss is {logs[loss]} in epoch {epoch + 1}; {REMEDY}")
         validated = f", validation {logs['val_accuracy']:.4f}" if "val_accuracy" in logs else ""
         say(
             f"{self._name}: epoch {epoch + 1} of at most {self._epochs}: "
