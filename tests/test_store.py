@@ -437,7 +437,8 @@ def test_a_net_with_a_lambda_is_refused_and_not_run() -> None:
     model.save(places.net_file("trap"))
     said = refused(load_net, "trap")
     assert said.startswith("models/nets/trap.keras cannot be loaded as a Keras model: ")
-    assert "deserialization of a `Lambda` layer" in said
+    # Keras refuses the layer, or does not find its function, whichever it comes to first; it runs neither way.
+    assert "deserialization of a `Lambda` layer" in said or "Could not locate function" in said
     assert not Path("sprung").exists()
 
 
