@@ -1,6 +1,7 @@
 """Stage train-baselines@NAME: fit one scikit-learn classifier, and let its saved file predict."""
 
 import argparse
+import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def main() -> None:
 
 
 def _rows(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    return images.reshape(len(images), -1)
+    return images.reshape(len(images), math.prod(images.shape[1:]))  # -1 cannot be told of no images
 
 
 if __name__ == "__main__":
