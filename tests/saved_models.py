@@ -57,13 +57,7 @@ CLASSIFIERS: dict[str, dict[str, Any]] = {
         "use_legacy_attributes": False,
     },
     "mlp-adam": {"class": "MLPClassifier", "hidden_layer_sizes": [9, 8], "learning_rate_init": 0.02, "max_iter": 40},
-    "mlp-sgd": {
-        "class": "MLPClassifier",
-        "solver": "sgd",
-        "hidden_layer_sizes": [9],
-        "learning_rate_init": 0.1,
-        "max_iter": 40,
-    },
+    "mlp-sgd": {"class": "MLPClassifier", "solver": "sgd", "learning_rate_init": 0.1, "max_iter": 40},
     "multinomial-nb": {"class": "MultinomialNB"},
     "nearest-centroid": {"class": "NearestCentroid"},
     "nu-svc": {"class": "NuSVC", "nu": 0.2},
@@ -123,23 +117,29 @@ def trained(name: str) -> Any:
         output = last(keras.layers.Concatenate(name="both")([dense(flat), flat]))
     else:
         narrow = keras.layers.Dense(4, name="narrow")(flat)
-        output = last(dense(keras.layers.Dense(36, name="wide")(narrow)) + dense(flat))
+        twice = [dense(keras.layers.Dense(36, name="wide")(narrow)), dense(flat)]
+        # Named: Keras numbers the layers without a name by how many the process has made before.
+        output = last(keras.layers.Add(name="sum")(twice))
     model = keras.Model(image, output, name="as-trained")
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    # For one step a compiled graph is not worth its making.
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", run_eagerly=True)
     images, labels = digits(60, size=6, classes=3)
     model.fit(pixels(images)[..., np.newaxis], labels, epochs=1, batch_size=60, verbose=0)
     return model
 
 
-def main() -> None:
-    """Make and save all of them."""
+def main() -> dict[str, Any]:
+    """Make and save all of them; return them by name."""
     from stages.store.baselines import save_baseline
     from stages.store.nets import save_net
 
-    for name in CLASSIFIERS:
-        save_baseline(name, fitted(name))
-    for name in NETS:
-        save_net(name, trained(name))
+    classifiers = {name: fitted(name) for name in CLASSIFIERS}
+    nets = {name: trained(name) for name in NETS}
+    for name, model in classifiers.items():
+        save_baseline(name, model)
+    for name, model in nets.items():
+        save_net(name, model)
+    return {**classifiers, **nets}
 
 
 if __name__ == "__main__":

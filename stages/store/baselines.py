@@ -4,6 +4,7 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,16 +77,20 @@ def save_baseline(name: str, model: ClassifierMixin) -> None:
 
 
 def load_baseline(name: str) -> ClassifierMixin:
-    """Read models/baselines/NAME.skops; makes objects of trusted types alone.
+    """Read models/baselines/NAME.skops as `load_baseline_file` does."""
+    return load_baseline_file(baseline_file(name))
+
+
+def load_baseline_file(path: Path) -> ClassifierMixin:
+    """Read a .skops file; makes objects of trusted types alone.
 
     Raises
     ------
     UserError
         The file is missing, damaged, or holds a type that is not trusted or what is no classifier.
     """
-    path = existing(baseline_file(name))
     try:
-        model = skops.io.load(path, trusted=list(TRUSTED))
+        model = skops.io.load(existing(path), trusted=list(TRUSTED))
         if not isinstance(model, ClassifierMixin):
             raise TypeError(f"it holds no classifier but a {type(model).__name__}")
         _check_trees(model)

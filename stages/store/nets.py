@@ -3,6 +3,7 @@
 import json
 import zipfile
 import zlib
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -21,10 +22,10 @@ def save_net(name: str, model: keras.Model) -> None:
     name : str
         The net's name in params.yaml.
     model : keras.Model
-        A functional model.
+        A functional model with one input and one output.
     """
     # A second model of the same layers, never compiled, has no optimiser to save.
-    bare = keras.Model(model.inputs, model.outputs, name=name)
+    bare = keras.Model(model.inputs[0], model.outputs[0], name=name)
     with replacing(net_file(name)) as temporary:
         bare.save(temporary)
         members = read_archive(temporary)
@@ -32,16 +33,20 @@ def save_net(name: str, model: keras.Model) -> None:
 
 
 def load_net(name: str) -> keras.Model:
-    """Read models/nets/NAME.keras; runs no code that the file brings along.
+    """Read models/nets/NAME.keras as `load_net_file` does."""
+    return load_net_file(net_file(name))
+
+
+def load_net_file(path: Path) -> keras.Model:
+    """Read a .keras file; runs no code that the file brings along.
 
     Raises
     ------
     UserError
         The file is missing, damaged, or holds what Keras's safe mode refuses.
     """
-    path = existing(net_file(name))
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
+        return keras.saving.load_model(existing(path), compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, AttributeError, OSError, zipfile.BadZipFile, zlib.error) as error:
         # Keras puts the layer's whole configuration before the reason.
         reason = str(error).split("Exception encountered: ")[-1]
