@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,8 @@ import psutil
 from stages.console import UserError
 from stages.store.files import replacing
 from stages.store.places import TIMINGS
+
+STDERR = 2  # the file descriptor that TensorFlow's own code writes to
 
 
 def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
@@ -33,8 +36,6 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
         Code 1 after a `UserError` (its text on stderr, no traceback), 130 after Ctrl-C, 143 after SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminated)
-    # TensorFlow's start-up notes (oneDNN, CPU features); warnings and errors stay.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     try:
         main()
         if timed:
@@ -47,6 +48,26 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     except KeyboardInterrupt:
         print(f"{program}: interrupted; nothing half-written is left", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow as all stages use it, before the first import of Keras, and without its start-up notes."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # notes on CPU features; warnings and errors stay
+    # Left to itself, TensorFlow takes oneDNN's kernels on the newest processors alone; older ones gain more by them.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    sys.stderr.flush()
+    stderr = os.dup(STDERR)
+    with tempfile.TemporaryFile() as written:
+        os.dup2(written.fileno(), STDERR)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            os.dup2(stderr, STDERR)
+            os.close(stderr)
+            written.seek(0)
+            # These come before any log level counts.
+            notes = (b"oneDNN custom operations are on", b"log messages before absl::InitializeLog()")
+            os.write(STDERR, b"".join(line for line in written if not any(note in line for note in notes)))
 
 
 def peak_memory() -> int:

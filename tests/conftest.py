@@ -5,10 +5,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import gto  # noqa: F401  DVC imports it late, and it closes whatever handlers logging has: before TensorFlow's
 import pytest
+from pipelines import Project, make
 
-# Before any test file imports TensorFlow, which reads it once: errors alone.
+# Before any test file imports TensorFlow, which reads them once: errors alone, and the kernels that the stages use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,3 +38,9 @@ def edited_params(workspace: Path) -> Callable[..., str]:
         return text
 
     return edit
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project that has run once; tests that change it take a copy."""
+    return make(tmp_path_factory.mktemp("finished") / "project")

@@ -68,8 +68,8 @@ TRAINING = {
     "softmax": (30, 512, 5),
     "mlp-48": (50, 256, 5),
     "mlp-128-64": (42, 256, 5),
-    "cnn-15x15": (20, 256, 3),
-    "deep-cnn": (20, 256, 2),
+    "cnn-15x15": (20, 256, 5),
+    "deep-cnn": (20, 256, 5),
 }
 # (layer, class, output shape, activation), all that has units or filters
 UNITS = {

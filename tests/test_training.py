@@ -1,24 +1,49 @@
-"""Training: nets and baselines, from their declaration to predictions."""
+"""Training: what is learned, what is kept, what is told; every model of the default params.yaml once."""
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
-from pipelines import ROOT
-from ruamel.yaml import YAML
-from synthetic import digits
+from conftest import ROOT
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+from synthetic import digits, pixels
 
 from stages.building import estimators
 from stages.building.nets import build, make_optimizer
 from stages.console import UserError
+from stages.normalise_and_split.__main__ import main as split_main
 from stages.params import baselines, nets
 from stages.params.nets import Net
+from stages.params.reading import read, section
+from stages.store import arrays
+from stages.store.baselines import load_baseline
+from stages.store.history import load_history
+from stages.store.nets import load_net
+from stages.store.predictions import load_facts, load_predictions
+from stages.train_baselines.__main__ import main as baselines_main
 from stages.train_baselines.fitting import fit
-from stages.train_baselines.predicting import predictions
-from stages.train_nets.training import best_epoch, probabilities, train
+from stages.train_baselines.predicting import parameter_count, predictions, score_kind
+from stages.train_nets.__main__ import main as nets_main
+from stages.train_nets.training import best_epoch, probabilities, summary, train
 
-DECLARED = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+Images = NDArray[np.float32]
+Codes = NDArray[np.int64]
+Set = tuple[Images, Codes]
 
-SMALL = Net.model_validate(
+NETS = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
+BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
+
+TINY = Net.model_validate(
     {
         "layers": {
             "flatten": {"class": "Flatten"},
@@ -26,97 +51,454 @@ SMALL = Net.model_validate(
             "output": {"class": "Dense", "units": "classes", "activation": "softmax"},
         },
         "optimizer": {"class": "Adam", "learning_rate": 0.02},
-        "epochs": 40,
-        "batch_size": 16,
+        "epochs": 5,
+        "batch_size": 32,
     }
 )
 
 
-def data(n: int, size: int = 8, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = digits(n, size, classes, seed)
-    return images.astype(np.float32) / np.float32(255), labels
+def images_of(n: int, seed: int) -> Set:
+    """Return images of 8 x 8 pixels in 4 classes that nothing can change: no argument is to be."""
+    images, labels = digits(n, size=8, classes=4, seed=seed)
+    values = pixels(images)
+    for array in (values, labels):
+        array.setflags(write=False)
+    return values, labels
 
 
-def trained(net: Net, epochs: int, patience: int | None, validation: tuple | None, seed: int = 1, noise: float = 0.0):
-    keras.utils.set_random_seed(seed)
-    images, labels = data(120)
-    images = images + np.random.default_rng(0).normal(0, noise, images.shape).astype(np.float32)
-    model = build("small", net, 8, 8, 4)
+@pytest.fixture(scope="module")
+def small() -> Set:
+    return images_of(300, seed=0)
+
+
+@pytest.fixture(scope="module")
+def unseen() -> Set:
+    return images_of(80, seed=1)
+
+
+@pytest.fixture(scope="module")
+def contrary(unseen: Set) -> Set:
+    """Labels that contradict those of the training set: the better a net learns, the higher its loss."""
+    return unseen[0], (unseen[1] + 1) % 4
+
+
+def trained(learning: Set, validation: Set | None = None, **settings: Any) -> tuple[keras.Model, pd.DataFrame]:
+    """Train the tiny net afresh."""
+    keras.utils.set_random_seed(42)
+    model = build("tiny", TINY, 8, 8, 4)
+    how: dict[str, Any] = {"epochs": 5, "batch_size": 32, "patience": None, "name": "tiny", **settings}
+    optimizer = how.pop("optimizer", None) or make_optimizer(TINY.optimizer, "here")
+    return model, train(model, optimizer, *learning, validation, **how)
+
+
+def loss_of(model: keras.Model, images: Images, labels: Codes) -> float:
+    """Return the cross-entropy of a net's probabilities."""
+    right = probabilities(model, images)[np.arange(len(labels)), labels].astype(float)
+    return float(-np.log(right).mean())
+
+
+# Nets
+
+
+@pytest.fixture(scope="module")
+def five_epochs(small: Set, unseen: Set) -> tuple[keras.Model, pd.DataFrame]:
+    return trained(small, unseen)
+
+
+def test_a_net_learns_and_its_history_tells_how(five_epochs: tuple[keras.Model, pd.DataFrame], unseen: Set) -> None:
+    model, history = five_epochs
+    assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
+    assert history["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert history["loss"].iloc[-1] < 0.5 * history["loss"].iloc[0]
+    codes = probabilities(model, unseen[0]).argmax(axis=1)
+    assert history["val_accuracy"].iloc[-1] == pytest.approx(np.mean(codes == unseen[1]))
+    assert history["val_accuracy"].iloc[-1] > 0.9
+    assert history["val_loss"].iloc[-1] == pytest.approx(loss_of(model, *unseen), rel=1e-4)
+
+
+def test_the_same_seed_gives_the_same_weights_and_says_the_same(
+    five_epochs: tuple[keras.Model, pd.DataFrame], small: Set, unseen: Set, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, history = five_epochs
+    capsys.readouterr()
+    again, history_again = trained(small, unseen)
+    pd.testing.assert_frame_equal(history, history_again, check_exact=True)
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert capsys.readouterr().out.splitlines() == [
+        f"tiny: epoch {row.epoch} of at most 5: accuracy {row.accuracy:.4f}, loss {row.loss:.4f}, "
+        f"validation {row.val_accuracy:.4f}"
+        for row in history.itertuples()
+    ]
+
+
+def test_another_seed_gives_other_weights() -> None:
+    weights = []
+    for seed in (42, 43, 42):
+        keras.utils.set_random_seed(seed)
+        weights.append(build("tiny", TINY, 8, 8, 4).get_weights()[0])
+    assert np.array_equal(weights[0], weights[2]) and not np.array_equal(weights[0], weights[1])
+
+
+def test_without_a_validation_set_all_epochs_are_trained(small: Set, capsys: pytest.CaptureFixture[str]) -> None:
+    _, history = trained(small, None, epochs=2, patience=1)
+    assert history.columns.tolist() == ["epoch", "accuracy", "loss"]
+    assert history["epoch"].tolist() == [1, 2] and best_epoch(history, 1) == 2
+    assert "validation" not in capsys.readouterr().out
+
+
+def test_early_stopping_goes_back_to_the_weights_of_the_best_epoch(small: Set, unseen: Set, contrary: Set) -> None:
+    model, history = trained(small, contrary, epochs=9, patience=2)
+    best = best_epoch(history, 2)
+    assert best == 1 + history["val_loss"].to_numpy().argmin()
+    assert len(history) == best + 2 < 9
+    assert loss_of(model, *contrary) == pytest.approx(history["val_loss"].min(), rel=1e-4)
+    # As many epochs as the best, from the same seed, end with the very same net.
+    short, _ = trained(small, contrary, epochs=best)
+    np.testing.assert_array_equal(probabilities(model, unseen[0]), probabilities(short, unseen[0]))
+
+
+def test_the_best_epoch_is_kept_even_if_training_was_not_stopped(small: Set, contrary: Set) -> None:
+    model, history = trained(small, contrary, epochs=4, patience=9)
+    assert len(history) == 4 > best_epoch(history, 9)
+    assert loss_of(model, *contrary) == pytest.approx(history["val_loss"].min(), rel=1e-4)
+    assert history["val_loss"].iloc[-1] > 1.1 * history["val_loss"].min()
+
+
+@pytest.mark.parametrize(
+    ("losses", "patience", "best"),
+    [([3.0, 1.0, 2.0], 5, 2), ([3.0, 1.0, 1.0], 5, 2), ([3.0, 1.0, 2.0], None, 3), (None, 5, 3)],
+)
+def test_the_epoch_whose_weights_are_kept(losses: list[float] | None, patience: int | None, best: int) -> None:
+    history = pd.DataFrame({"epoch": [1, 2, 3], "loss": [3.0, 2.0, 1.0]})
+    if losses is not None:
+        history["val_loss"] = losses
+    assert best_epoch(history, patience) == best
+
+
+REMEDY = "try a lower learning rate or another initialisation"
+
+
+def test_a_loss_that_is_no_number_names_net_and_epoch(small: Set, unseen: Set) -> None:
+    # So far that sums overflow, in the second step of the first epoch or, with a single step an epoch, thereafter.
+    for batch_size, validation, kind in ((150, None, "training"), (300, unseen, "validation")):
+        with pytest.raises(UserError) as caught:
+            trained(small, validation, batch_size=batch_size, optimizer=keras.optimizers.SGD(1e36))
+        assert str(caught.value) == f"tiny: the {kind} loss is nan in epoch 1; {REMEDY}"
+
+
+def test_weights_that_are_no_numbers_are_not_kept(small: Set) -> None:
+    # A single step, and an endless one: the loss before it was finite, and none is measured after it.
+    with pytest.raises(UserError) as caught:
+        trained(small, None, epochs=1, batch_size=300, optimizer=keras.optimizers.SGD(float("inf")))
+    assert str(caught.value) == f"tiny: weights are no finite numbers after epoch 1; {REMEDY}"
+
+
+@pytest.mark.parametrize("n", [80, 0])
+def test_probabilities_are_rows_that_add_up_to_one(
+    five_epochs: tuple[keras.Model, pd.DataFrame], unseen: Set, n: int
+) -> None:
+    judged = probabilities(five_epochs[0], unseen[0][:n])
+    assert (judged.dtype, judged.shape) == (np.float32, (n, 4))
+    np.testing.assert_allclose(judged.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_summary_is_the_same_in_every_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build("tiny", TINY, 8, 8, 4)
+    texts = set()
+    for columns in ("20", "80", "300"):
+        monkeypatch.setenv("COLUMNS", columns)
+        texts.add(summary(model))
+    monkeypatch.delenv("COLUMNS")
+    (text,) = {*texts, summary(model)}
+    assert "hidden (Dense)" in text and "(None, 12)" in text and "Total params: 832" in text
+    assert text.startswith('Model: "tiny"\n') and text.endswith("\n")
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_default_net_trains_and_predicts(name: str) -> None:
+    images, labels = digits(64)
+    declared = NETS[name]
+    keras.utils.set_random_seed(42)
+    model = build(name, declared, 28, 28, 10)
     history = train(
         model,
-        make_optimizer(net.optimizer, "nets.small.optimizer"),
-        images,
+        make_optimizer(declared.optimizer, "here"),
+        pixels(images),
         labels,
-        validation,
-        epochs=epochs,
-        batch_size=net.batch_size,
-        patience=patience,
-        name="small",
+        (pixels(images[:10]), labels[:10]),
+        epochs=1,
+        batch_size=32,
+        patience=2,
+        name=name,
     )
-    return model, history
+    assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"] and len(history) == 1
+    judged = probabilities(model, pixels(images[:10]))
+    assert judged.shape == (10, 10)
+    np.testing.assert_allclose(judged.sum(axis=1), 1, atol=1e-5)
 
 
-def test_early_stopping_goes_back_to_the_weights_of_the_lowest_validation_loss() -> None:
-    images, _ = data(60, seed=5)
-    noise = np.random.default_rng(1)
-    # Labels that are half wrong: the net overtrains within a few epochs.
-    validation = images, np.where(noise.random(60) < 0.5, noise.integers(0, 4, 60), data(60, seed=5)[1])
-    model, history = trained(SMALL, 40, 2, validation)
-    best = best_epoch(history, 2)
-    assert len(history) == best + 2 < 40, "two epochs without a new lowest end it"
-    assert history["val_loss"].idxmin() + 1 == best
-    again, _ = trained(SMALL, best, None, validation)
-    np.testing.assert_array_equal(probabilities(model, images), probabilities(again, images))
+# Classifiers
 
 
-def test_without_validation_all_epochs_are_trained_and_the_last_weights_kept() -> None:
-    model, history = trained(SMALL, 3, None, None)
-    assert list(history.columns) == ["epoch", "accuracy", "loss"]
-    assert history["epoch"].tolist() == [1, 2, 3]
-    assert best_epoch(history, None) == 3
-    assert probabilities(model, np.empty((0, 8, 8), np.float32)).shape == (0, 4)
+HERE = "params.yaml: baselines.x"
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
-    one, same, other = (trained(SMALL, 2, None, None, seed=seed)[0].get_weights() for seed in (1, 1, 2))
-    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
-    assert not np.array_equal(one[0], other[0])
+def rows(images: NDArray[np.uint8]) -> Images:
+    return pixels(images).reshape(len(images), -1)
 
 
-def test_a_loss_that_is_no_number_stops_and_names_net_and_epoch() -> None:
-    wild = SMALL.model_copy(update={"optimizer": type(SMALL.optimizer)(**{"class": "SGD", "learning_rate": 1e30})})
-    with pytest.raises(UserError, match=r"^small: .* epoch 1; try a lower learning rate or another initialisation$"):
-        trained(wild, 3, None, None)
+def made(name: str, **settings: Any) -> ClassifierMixin:
+    return estimators.build(name, settings, 42, HERE)
 
 
-@pytest.fixture
-def declared_nets(workspace: object) -> dict[str, Net]:
-    return nets.load()
+@pytest.fixture(scope="module")
+def matrix() -> Set:
+    """200 images of 28 x 28 pixels in 10 classes, as rows."""
+    images, labels = digits(200)
+    return rows(images), labels
 
 
-@pytest.mark.parametrize("name", DECLARED["nets"])
-def test_every_declared_net_trains_and_predicts(declared_nets: dict[str, Net], name: str) -> None:
-    net = declared_nets[name]
-    images, labels = data(64, 28, 10)
-    model = build(name, net, 28, 28, 10)
-    optimizer = make_optimizer(net.optimizer, name)
-    history = train(model, optimizer, images, labels, (images, labels), epochs=1, batch_size=32, patience=1, name=name)
-    assert list(history.columns) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
-    rows = probabilities(model, images)
-    assert rows.shape == (64, 10)
-    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_default_baseline_fits_and_predicts(name: str, matrix: Set) -> None:
+    declared = BASELINES[name]
+    fitted = fit(made(declared.class_, **declared.settings), *matrix, threads=1, where=HERE)
+    # What is saved is scikit-learn's own class, however it was fitted.
+    assert type(fitted).__module__.startswith("sklearn.") and type(fitted).__name__ == declared.class_
+    assert declared.settings.items() <= fitted.get_params().items()
+    images, labels = digits(50, seed=1)
+    found = predictions(fitted, rows(images), 10)
+    assert (found.codes.dtype, found.scores.dtype, found.scores.shape) == (np.int64, np.float32, (50, 10))
+    assert found.kind == ("probability" if name == "knn" else "decision")
+    np.testing.assert_array_equal(found.codes, fitted.predict(rows(images)))
+    assert np.mean(found.codes == labels) > 0.9
+    assert parameter_count(fitted) == {"linear-svc": 7_850, "sgd": 7_850}.get(name)
 
 
-@pytest.mark.parametrize("name", DECLARED["baselines"])
-def test_every_declared_baseline_fits_and_predicts(workspace: object, name: str) -> None:
-    declared = baselines.load()
-    images, labels = data(240, 28, 10)
-    X = images.reshape(240, -1)
-    model = estimators.build(declared[name].class_, declared[name].settings, 42, f"baselines.{name}")
-    fitted = fit(model, X[:200], labels[:200], 0, f"baselines.{name}")
-    assert type(fitted).__module__.startswith("sklearn."), "what is saved is scikit-learn's own class"
-    assert fitted.get_params().get("n_jobs") is None, "the file does not tell how many cores there were"
-    found = predictions(fitted, X[200:], 10)
-    assert np.mean(found.codes == labels[200:]) > 0.8
-    assert found.scores.shape == (40, 10)
-    assert found.kind == ("probability" if hasattr(fitted, "predict_proba") else "decision")
+@pytest.mark.parametrize("name", ["RandomForestClassifier", "SGDClassifier", "KNeighborsClassifier", "SVC"])
+def test_fitting_leaves_the_declared_classifier_as_it_is(name: str, small: Set) -> None:
+    model = made(name)
+    before = dict(vars(model))
+    fitted = fit(model, small[0].reshape(300, -1), small[1], threads=2, where=HERE)
+    assert fitted is not model and vars(model) == before
+    # The file is the same however many cores there were.
+    assert fitted.get_params().get("n_jobs") is None
+
+
+def test_logistic_regression_is_not_told_of_cores_that_it_has_no_use_for(small: Set) -> None:
+    # It would warn, and warnings are errors here.
+    fitted = fit(made("LogisticRegression"), small[0].reshape(300, -1), small[1], threads=2, where=HERE)
+    assert isinstance(fitted, LogisticRegression) and fitted.n_jobs is None
+
+
+@pytest.mark.parametrize(
+    ("model", "said"),
+    [
+        ({"name": "GaussianNB", "priors": [0.5, 0.5]}, "Number of priors must match number of classes."),
+        (
+            {"name": "MultiOutputClassifier", "estimator": {"class": "GaussianNB"}},
+            "y must have at least two dimensions for multi-output regression but has only one.",
+        ),
+        ({"name": "ClassifierChain", "estimator": {"class": "GaussianNB"}}, "tuple index out of range"),
+        (
+            {"name": "FixedThresholdClassifier", "estimator": {"class": "GaussianNB"}},
+            "Only binary classification is supported. Unknown label type: multiclass",
+        ),
+    ],
+    ids=lambda value: value["name"] if isinstance(value, dict) else "",
+)
+def test_a_classifier_that_refuses_the_data_is_a_sentence(model: dict[str, Any], said: str, small: Set) -> None:
+    with pytest.raises(UserError) as caught:
+        fit(made(**model), small[0].reshape(300, -1), small[1], threads=1, where=HERE)
+    assert str(caught.value) == f"{HERE}: {model['name']} cannot be fitted: {said}"
+
+
+def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: Any) -> None:
+        raise MemoryError("Unable to allocate 23.4 GiB")
+
+    monkeypatch.setattr(LinearSVC, "fit", fail)
+    with pytest.raises(UserError) as caught:
+        fit(made("LinearSVC"), small[0].reshape(300, -1), small[1], threads=1, where=HERE)
+    assert str(caught.value) == f"{HERE}: LinearSVC cannot be fitted: Unable to allocate 23.4 GiB"
+
+
+# What classifiers answer
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ({"name": "GaussianNB"}, "probability"),
+        ({"name": "RidgeClassifier"}, "decision"),
+        ({"name": "SVC"}, "decision"),
+        ({"name": "OutputCodeClassifier", "estimator": {"class": "DecisionTreeClassifier"}}, "none"),
+        ({"name": "VotingClassifier", "estimators": [["a", {"class": "GaussianNB"}]]}, "none"),
+    ],
+    ids=lambda value: value["name"] if isinstance(value, dict) else value,
+)
+def test_scores_are_whatever_the_classifier_can_give(model: dict[str, Any], kind: str, small: Set, unseen: Set) -> None:
+    fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, HERE)
+    Q = unseen[0].reshape(80, -1)
+    found = predictions(fitted, Q, 4)
+    assert (score_kind(fitted), found.kind) == (kind, kind)
+    np.testing.assert_array_equal(found.codes, fitted.predict(Q))
+    columns = 0 if kind == "none" else 4
+    assert found.scores.shape == (80, columns)
+    if kind != "none":
+        scores = fitted.predict_proba(Q) if kind == "probability" else fitted.decision_function(Q)
+        np.testing.assert_array_equal(found.scores, scores.astype(np.float32))
+    none = predictions(fitted, Q[:0], 4)
+    assert (none.codes.shape, none.scores.shape, none.kind) == ((0,), (0, columns), kind)
+    assert (none.codes.dtype, none.scores.dtype) == (found.codes.dtype, found.scores.dtype)
+
+
+@pytest.mark.parametrize(
+    ("name", "nothing"), [("GaussianNB", 0.0), ("RidgeClassifier", -np.inf), ("KNeighborsClassifier", 0.0)]
+)
+def test_a_class_without_training_rows_is_never_the_likeliest(name: str, nothing: float, small: Set) -> None:
+    X, y = small[0].reshape(300, -1), small[1]
+    fitted = fit(made(name), X[y != 2], y[y != 2], 1, HERE)
+    found = predictions(fitted, X, 4)
+    assert set(found.codes) == {0, 1, 3}
+    assert (found.scores[:, 2] == nothing).all()
+    np.testing.assert_array_equal(found.codes, fitted.predict(X))
+    np.testing.assert_array_equal(found.scores.argmax(axis=1), found.codes)
+
+
+def test_one_decision_value_for_two_classes_becomes_two(small: Set) -> None:
+    X, y = small[0].reshape(300, -1), small[1] % 2
+    fitted = fit(made("RidgeClassifier"), X, y, 1, HERE)
+    found = predictions(fitted, X, 2)
+    value = fitted.decision_function(X).astype(np.float32)
+    np.testing.assert_array_equal(found.scores, np.column_stack([-value, value]))
+    np.testing.assert_array_equal(found.scores.argmax(axis=1), found.codes)
+
+
+def test_values_of_pairs_of_classes_are_no_scores(small: Set) -> None:
+    X, y = small[0].reshape(300, -1), small[1]
+    found = predictions(fit(made("SVC", decision_function_shape="ovo"), X, y, 1, HERE), X, 4)
+    assert found.scores.shape == (300, 0)
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_neighbours_vote_as_scikit_learn_counts_even_where_it_is_a_tie(weights: str) -> None:
+    # Few different distances make many ties, which rounded probabilities would decide another way.
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = (rng.integers(0, 3, (200, 6)) / 2).astype(np.float32)
+        model = KNeighborsClassifier(n_neighbors=8, weights=weights, metric="manhattan")
+        model.fit(X, rng.integers(0, 4, 200))
+        Q = (rng.integers(0, 3, (300, 6)) / 2 + 0.25).astype(np.float32)
+        np.testing.assert_array_equal(predictions(model, Q, 4).codes, model.predict(Q))
+
+
+def test_a_classifier_that_refuses_an_image_is_a_sentence(small: Set) -> None:
+    X, y = small[0].reshape(300, -1), small[1]
+    fitted = fit(made("RadiusNeighborsClassifier", radius=0.5), X, y, 1, HERE)
+    with pytest.raises(UserError) as caught:
+        predictions(fitted, np.ones_like(X[:2]), 4)
+    said = str(caught.value)
+    assert said.startswith("RadiusNeighborsClassifier cannot predict: No neighbors found for test samples")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("model", "count"),
+    [
+        ({"name": "RidgeClassifier"}, (64 + 1) * 4),
+        ({"name": "Perceptron"}, (64 + 1) * 4),
+        ({"name": "MLPClassifier", "max_iter": 1}, None),
+        ({"name": "GaussianNB"}, None),
+        ({"name": "SVC"}, None),
+    ],
+    ids=lambda value: value["name"] if isinstance(value, dict) else "",
+)
+def test_weights_of_linear_classifiers_are_counted(model: dict[str, Any], count: int | None, small: Set) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, HERE)
+    assert parameter_count(fitted) == count
+
+
+# The stages
+
+
+@pytest.fixture(params=["0.1", "0"], ids=["validated", "not validated"])
+def divided(workspace: Path, edited_params: Any, request: pytest.FixtureRequest) -> Path:
+    """A workspace with a small divided data set and two models to train."""
+    edited_params(
+        ("validation: 0.1", f"validation: {request.param}"),
+        ("epochs: 30", "epochs: 3"),
+        ("batch_size: 512", "batch_size: 64"),
+        ("train_accuracy_rows: 10000", "train_accuracy_rows: 100"),
+        ("threads: 0", "threads: 1"),
+    )
+    images, labels = digits(250, size=8, classes=4)
+    arrays.save_raw(arrays.Raw(images, labels.astype(np.uint8), None))
+    split_main()
+    return workspace
+
+
+def test_the_stage_of_a_baseline_judges_the_file_it_saved(
+    divided: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_baselines", "linear-svc"])
+    baselines_main()
+    saved = load_baseline("linear-svc")
+    for name in ("validation", "test"):
+        X = arrays.load_images(name).reshape(-1, 64)
+        found = load_predictions("linear-svc", name)
+        assert found.scores.shape == (len(X), 4)
+        if len(X):
+            np.testing.assert_array_equal(found.codes, saved.predict(X))
+            np.testing.assert_array_equal(found.scores, saved.decision_function(X).astype(np.float32))
+    X, y = arrays.load_images("train").reshape(-1, 64), arrays.load_labels("train")
+    assert load_facts("linear-svc") == {
+        "class": "LinearSVC",
+        "parameters": 65 * 4,
+        "train_accuracy": float(np.mean(saved.predict(X[:100]) == y[:100])),
+        "train_rows_judged": 100,
+    }
+    assert f"linear-svc: fitting LinearSVC to {len(y)} rows" in capsys.readouterr().out
+
+
+def test_the_stage_of_a_net_judges_the_file_it_saved(
+    divided: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train_nets", "softmax"])
+    # TensorFlow takes the number of threads once a process, before its first operation.
+    monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", lambda threads: None)
+    nets_main()
+    saved = load_net("softmax")
+    for name in ("validation", "test"):
+        found = load_predictions("softmax", name)
+        np.testing.assert_array_equal(found.scores, probabilities(saved, arrays.load_images(name)))
+        np.testing.assert_array_equal(found.codes, found.scores.argmax(axis=1))
+        assert found.kind == "probability" and found.codes.dtype == np.int64
+    validated = len(arrays.load_labels("validation")) > 0
+    history, facts = load_history("softmax"), load_facts("softmax")
+    assert ("val_loss" in history) == validated
+    labels = arrays.load_labels("train")
+    judged = probabilities(saved, arrays.load_images("train")[:100]).argmax(axis=1)
+    assert facts == {
+        "parameters": 65 * 4,
+        "train_accuracy": float(np.mean(judged == labels[:100])),
+        "train_rows_judged": 100,
+        "epochs": len(history),
+        "best_epoch": best_epoch(history, 5),
+    }
+    assert Path("reports/summaries/softmax.txt").read_text(encoding="utf-8").startswith('Model: "softmax"')
+    said = capsys.readouterr().out
+    assert f"softmax: training 260 parameters on {len(labels)} rows" in said
+    assert ("softmax: no validation set, so all 3 epochs are trained" in said) != validated
+    assert f"softmax: kept the weights of epoch {facts['best_epoch']} of 3; training accuracy" in said
+
+
+def test_neither_stage_takes_a_name_that_is_not_declared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["stage", "sgdd"])
+    with pytest.raises(UserError, match=r"params\.yaml declares no baseline 'sgdd'"):
+        baselines_main()
+    with pytest.raises(UserError, match=r"params\.yaml declares no net 'sgdd'"):
+        nets_main()
+    assert not Path("models").exists()

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -32,7 +33,7 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: str) -
     UserError
         No such classifier, a setting it does not take, or a value it refuses.
     """
-    classes = dict(all_estimators(type_filter="classifier"))
+    classes = _classifiers()
     if class_name not in classes:
         raise UserError(f"{where}.class: {unknown(class_name, classes, 'scikit-learn classifier')}")
     cls = classes[class_name]
@@ -53,6 +54,11 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: str) -
     except TypeError as error:
         raise UserError(f"{where}: {class_name} cannot be made: {error}") from None
     return model
+
+
+@cache
+def _classifiers() -> dict[str, type[ClassifierMixin]]:
+    return dict(all_estimators(type_filter="classifier"))
 
 
 def _resolved(value: Any, seed: int, where: str) -> Any:

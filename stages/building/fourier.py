@@ -93,8 +93,8 @@ def fourier_convolution(images: Any, kernel: Any) -> Any:
     across, down = real_dft(width, kernel_width), complex_dft(height, kernel_height)
     taps = ops.reshape(ops.transpose(kernel, (1, 0, 2, 3)), (kernel_width, -1))
     taps = ops.reshape(ops.matmul(across, taps), (frequencies, 2 * kernel_height, -1))
-    taps = ops.reshape(ops.matmul(down, taps), (frequencies, 2, height, channels, filters))
-    real, imaginary = taps[:, 0], taps[:, 1]
+    taps = ops.reshape(ops.matmul(down, taps), (frequencies, 2 * height, channels, filters))
+    real, imaginary = ops.split(taps, 2, axis=1)
     # (a + bi) times the conjugate of (c + di), as a real 2x2 block; the conjugate makes it a correlation.
     block = ops.concatenate(
         [ops.concatenate([real, -imaginary], axis=-1), ops.concatenate([imaginary, real], axis=-1)], axis=-2

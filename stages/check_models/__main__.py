@@ -5,7 +5,7 @@ from stages import running
 
 def main() -> None:
     """Make every model for these images and classes, and write that it was done: always the same text."""
-    # Keras takes seconds to import, and its start-up notes have to be silenced first.
+    running.start_tensorflow()
     from stages.check_models.fitting_data import check_models
     from stages.params import baselines, nets, pictures, training
     from stages.store import places

@@ -22,7 +22,8 @@ def main() -> None:
     sections = check_structure(read())
     if structure_only:
         return
-    # Keras takes seconds to import, and its start-up notes have to be silenced first.
+    # Keras takes seconds to import, which the check of the structure need not wait for.
+    running.start_tensorflow()
     from stages.check_params.classes import check_classes
 
     check_classes(sections.baselines, sections.nets, sections.training.seed)

@@ -8,7 +8,7 @@ from stages import console, running
 
 def main() -> None:
     """Read models, predictions and tables; write reports/pictures."""
-    # Keras is imported here, after the console has silenced TensorFlow's start-up notes.
+    running.start_tensorflow()
     from stages.params import pictures
     from stages.plot_weights.confusion import confusion_figure
     from stages.plot_weights.curves import all_nets_figure, learning_curves_figure

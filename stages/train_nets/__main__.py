@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("name", help="a net of params.yaml")
     name = parser.parse_args().name
 
-    # Keras is imported here, after the console has silenced TensorFlow's start-up notes.
+    running.start_tensorflow()
     import keras
     import tensorflow as tf
 

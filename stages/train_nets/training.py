@@ -85,9 +85,6 @@ def train(
             callbacks=[*callbacks, _Watch(name, epochs, advance)],
             verbose=0,
         ).history
-    # The last step's damage shows in no loss.
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise UserError(f"{name}: weights are no finite numbers after epoch {len(history['loss'])}; {REMEDY}")
     table = pd.DataFrame({"epoch": range(1, len(history["loss"]) + 1)})
     for column in ("accuracy", "loss", "val_accuracy", "val_loss"):
         if column in history:
@@ -165,6 +162,9 @@ class _Watch(keras.callbacks.Callback):
         for loss, kind in (("loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(logs.get(loss, 0.0)):
                 raise UserError(f"{self._name}: the {kind} loss is {logs[loss]} in epoch {epoch + 1}; {REMEDY}")
+        # What is no number need not show in a loss: ReLU may turn it into 0, and no loss follows the last step.
+        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+            raise UserError(f"{self._name}: weights are no finite numbers after epoch {epoch + 1}; {REMEDY}")
         validated = f", validation {logs['val_accuracy']:.4f}" if "val_accuracy" in logs else ""
         say(
             f"{self._name}: epoch {epoch + 1} of at most {self._epochs}: "
