@@ -1,153 +1,479 @@
-"""Metrics, tests of significance and the leaderboard."""
+"""Metrics, tests and tables, against scikit-learn, published numbers and numbers counted by hand."""
 
 import json
-from math import comb, sqrt
+import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from sklearn.metrics import f1_score, log_loss
+from numpy.typing import NDArray
+from sklearn.metrics import classification_report, f1_score, log_loss, precision_score, recall_score
 
-from stages.evaluate import __main__ as stage
+from stages.console import UserError
+from stages.evaluate.__main__ import main
 from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
 from stages.evaluate.metrics import accuracy, confusion, mcnemar, model_metrics, per_class, report, wilson
-from stages.store.arrays import save_array, save_classes
-from stages.store.places import SPLIT
-from stages.store.predictions import Predictions, save_facts, save_predictions
+from stages.store import arrays, places, reports
+from stages.store.predictions import Predictions, ScoreKind, save_facts, save_predictions
 
-FACTS = {"train_accuracy": 0.9, "parameters": None}
+Codes = NDArray[np.int64]
+
+FACTS = {"train_accuracy": 0.75, "parameters": 12, "epochs": 3}
+KEYS = [
+    "train_accuracy",
+    "validation_accuracy",
+    "test_accuracy",
+    "test_accuracy_low",
+    "test_accuracy_high",
+    "test_errors",
+    "test_precision",
+    "test_recall",
+    "test_f1",
+    "test_log_loss",
+    "parameters",
+]
 
 
-def predictions(n: int = 200, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Labels, and what a model with probabilities makes of them."""
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, classes, n)
-    scores = random.random((n, classes)) + 1.5 * np.eye(classes)[labels] * (random.random((n, 1)) < 0.8)
-    probabilities = (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
+def codes(*numbers: int) -> Codes:
+    return np.array(numbers, np.int64)
+
+
+NONE = (codes(), codes())
+
+
+@pytest.fixture
+def answers() -> tuple[Codes, Codes, NDArray[np.float32]]:
+    """Right codes of 500 images of 4 classes, predicted codes, and probabilities whose argmax they are."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 500)
+    scores = rng.random((500, 4)).astype(np.float32) + 0.6 * np.eye(4, dtype=np.float32)[labels]
+    probabilities = scores / scores.sum(axis=1, keepdims=True)
     return labels, probabilities.argmax(axis=1), probabilities
 
 
-@pytest.mark.parametrize(("right", "n"), [(0, 10), (10, 10), (81, 263), (13_442, 14_000)])
-def test_wilson_is_the_formula_of_the_textbooks(right: int, n: int) -> None:
-    z, p = 1.959963984540054, right / n
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    assert wilson(right, n) == pytest.approx((centre - half, centre + half), abs=1e-9)
+# Intervals and tests
 
 
-def test_wilson_agrees_with_a_published_interval() -> None:
-    # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998),
-    # table I: 81 of 263, score method without continuity correction.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [
+        # R. G. Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17 (1998),
+        # table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilsons_interval_is_the_published_one(right: int, n: int, low: float, high: float) -> None:
+    assert wilson(right, n) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
 
 
-def test_mcnemar_counts_where_one_model_alone_is_right() -> None:
-    labels = np.zeros(20, int)
-    first, second = labels.copy(), labels.copy()
-    second[:9] = 1  # the first alone is right
-    first[9:11] = 1  # the second alone
-    first[11:13] = second[11:13] = 1  # neither
-    only_first, only_second, p = mcnemar(labels, first, second)
-    assert (only_first, only_second) == (9, 2)
-    assert p == pytest.approx(2 * sum(comb(11, k) for k in range(3)) / 2**11)
-    assert mcnemar(labels, first, first) == (0, 0, 1.0)
+@pytest.mark.parametrize(("right", "n"), [(9_800, 10_000), (14_000, 14_000), (3, 7)])
+def test_wilsons_interval_is_where_the_score_test_is_at_its_level(right: int, n: int) -> None:
+    # Its ends are the proportions p with |right/n - p| = 1.96 standard errors under p.
+    z = 1.959963984540054
+    share = right / n
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    assert wilson(right, n) == (pytest.approx(middle - half), pytest.approx(min(1, middle + half)))
 
 
-def test_metrics_are_those_of_scikit_learn() -> None:
-    labels, predicted, probabilities = predictions()
-    metrics = model_metrics((labels[:50], predicted[:50]), (labels, predicted), probabilities, FACTS, 4)
-    assert metrics["test_accuracy"] == np.mean(labels == predicted)
-    assert metrics["validation_accuracy"] == np.mean(labels[:50] == predicted[:50])
-    assert metrics["test_errors"] == np.sum(labels != predicted)
-    assert metrics["test_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
+def pair(only_first: int, only_second: int, both: int = 5, neither: int = 3) -> tuple[Codes, Codes, Codes]:
+    """Return right codes and two models' codes with these counts."""
+    first = codes(*[1] * only_first, *[0] * only_second, *[1] * both, *[0] * neither)
+    second = codes(*[0] * only_first, *[1] * only_second, *[1] * both, *[0] * neither)
+    return np.ones(len(first), np.int64), first, second
+
+
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "p"),
+    [
+        (8, 2, 2 * (1 + 10 + 45) / 2**10),
+        (2, 8, 2 * (1 + 10 + 45) / 2**10),
+        (6, 0, 2 / 2**6),
+        (1, 0, 1.0),
+        (5, 5, 1.0),
+        (0, 0, 1.0),
+        (15, 5, 2 * sum(math.comb(20, k) for k in range(6)) / 2**20),
+    ],
+)
+def test_mcnemars_exact_test_counts_the_tails(only_first: int, only_second: int, p: float) -> None:
+    assert mcnemar(*pair(only_first, only_second)) == (only_first, only_second, pytest.approx(p, rel=1e-12))
+
+
+def test_mcnemars_test_does_not_care_for_images_both_get_right_or_wrong() -> None:
+    assert mcnemar(*pair(8, 2, both=0, neither=0)) == mcnemar(*pair(8, 2, both=900, neither=70))
+
+
+def test_two_wrong_answers_need_not_be_the_same() -> None:
+    assert mcnemar(codes(0, 0), codes(1, 0), codes(2, 1)) == (1, 0, 1.0)
+
+
+# Metrics
+
+
+def test_metrics_are_scikit_learns(answers: tuple[Codes, Codes, NDArray[np.float32]]) -> None:
+    labels, predicted, probabilities = answers
+    found = model_metrics((labels[:80], predicted[:80]), (labels, predicted), probabilities, FACTS, 4)
+    assert list(found) == KEYS
+    right = int((labels == predicted).sum())
+    assert 200 < right < 480
     exact = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
-    assert metrics["test_log_loss"] == pytest.approx(log_loss(labels, exact))
-    assert metrics["test_accuracy_low"] < metrics["test_accuracy"] < metrics["test_accuracy_high"]
+    low, high = wilson(right, 500)
+    assert found == {
+        "train_accuracy": 0.75,
+        "validation_accuracy": pytest.approx((labels[:80] == predicted[:80]).mean()),
+        "test_accuracy": pytest.approx(right / 500),
+        "test_accuracy_low": low,
+        "test_accuracy_high": high,
+        "test_errors": 500 - right,
+        "test_precision": pytest.approx(precision_score(labels, predicted, average="macro")),
+        "test_recall": pytest.approx(recall_score(labels, predicted, average="macro")),
+        "test_f1": pytest.approx(f1_score(labels, predicted, average="macro")),
+        "test_log_loss": pytest.approx(log_loss(labels, exact), rel=1e-6),
+        "parameters": 12,
+    }
+    assert all(type(value) in (float, int) for value in found.values())
 
 
-def test_every_model_has_the_same_metrics_whatever_it_can_give() -> None:
-    labels, predicted, probabilities = predictions()
-    nothing = np.array([], int)
-    full = model_metrics((labels, predicted), (labels, predicted), probabilities, FACTS, 4)
-    bare = model_metrics((nothing, nothing), (labels, predicted), None, {**FACTS, "parameters": 7}, 4)
-    assert list(full) == list(bare)
-    assert bare["test_log_loss"] is None
-    assert bare["validation_accuracy"] is None
-    assert bare["parameters"] == 7
+def test_metrics_counted_by_hand() -> None:
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.5, 0.5, 0.0], [0.0, 0.0, 1.0]], np.float32)
+    found = model_metrics((codes(0), codes(1)), (codes(0, 0, 1, 2), codes(0, 1, 0, 2)), probabilities, FACTS, 3)
+    assert (found["validation_accuracy"], found["test_accuracy"], found["test_errors"]) == (0.0, 0.5, 2)
+    # class 0: 1 of 2 predicted, 1 of 2 there; class 1: none; class 2: all
+    assert found["test_precision"] == found["test_recall"] == found["test_f1"] == pytest.approx((0.5 + 0 + 1) / 3)
+    assert found["test_log_loss"] == pytest.approx(-(math.log(0.5) + math.log(0.25) + math.log(0.5) + 0) / 4)
 
 
-def test_a_class_that_is_never_predicted_counts_as_nought_and_warns_not() -> None:
-    labels, predicted = np.array([0, 1, 2, 2]), np.array([0, 1, 1, 1])
-    metrics = model_metrics((labels, predicted), (labels, predicted), None, FACTS, 3)
-    assert metrics["test_recall"] == pytest.approx((1 + 1 + 0) / 3)
-    assert "     shoe     0.0000    0.0000    0.0000         2" in report(labels, predicted, ["a", "b", "shoe"])
-    table = per_class("model", labels, predicted, ["a", "b", "shoe"])
-    assert table["f1"].tolist() == pytest.approx([1, 0.5, 0])
-    assert table["support"].tolist() == [1, 1, 2]
-    assert confusion(labels, predicted, 3).tolist() == [[1, 0, 0], [0, 1, 0], [0, 2, 0]]
+def test_a_class_that_is_never_predicted_counts_as_nothing_right() -> None:
+    found = model_metrics(NONE, (codes(0, 1, 2, 2), codes(0, 1, 1, 1)), None, FACTS, 3)
+    assert found["test_precision"] == pytest.approx((1 + 1 / 3 + 0) / 3)
+    assert found["test_recall"] == pytest.approx((1 + 1 + 0) / 3)
 
 
-def test_accuracy_of_nothing_is_none() -> None:
-    assert accuracy(np.array([], int), np.array([], int)) is None
+def test_a_class_that_no_test_image_shows_counts_as_nothing_right() -> None:
+    found = model_metrics(NONE, (codes(0, 1), codes(0, 1)), None, FACTS, 4)
+    assert found["test_recall"] == 0.5
+    table = per_class("x", codes(0, 1), codes(0, 1), ["a", "b", "c", "d"])
+    assert table["recall"].tolist() == [1, 1, 0, 0] and table["support"].tolist() == [1, 1, 0, 0]
 
 
-def board(validation: dict[str, float | None], test: dict[str, float]) -> list[dict]:
-    """A leaderboard of models with these accuracies on 1,000 images."""
-    labels = np.zeros(1_000, int)
-    predicted = {name: (np.arange(1_000) >= round(1_000 * share)).astype(int) for name, share in test.items()}
+def test_every_model_has_the_same_keys() -> None:
+    labels = codes(0, 1, 1)
+    with_all = model_metrics((labels, labels), (labels, labels), np.eye(2, dtype=np.float32)[labels], FACTS, 2)
+    with_none = model_metrics(NONE, (labels, labels), None, {**FACTS, "parameters": None}, 2)
+    assert list(with_all) == list(with_none) == KEYS
+    assert [key for key, value in with_none.items() if value is None] == [
+        "validation_accuracy",
+        "test_log_loss",
+        "parameters",
+    ]
+    assert with_all["test_log_loss"] == pytest.approx(0, abs=1e-6)
+
+
+def test_probabilities_that_add_up_to_one_only_nearly_are_no_warning() -> None:
+    labels = codes(0, 1)
+    nearly = np.array([[0.7, 0.3001], [0.2, 0.8]], np.float32)
+    found = model_metrics(NONE, (labels, labels), nearly, FACTS, 2)
+    assert found["test_log_loss"] == pytest.approx(-(math.log(0.7 / 1.0001) + math.log(0.8)) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("row", [[np.nan, np.nan], [0.0, 0.0]])
+def test_probabilities_that_are_none_have_no_log_loss(row: list[float]) -> None:
+    # LabelPropagation divides 0 by 0 where a test image is far from all others.
+    labels = codes(0, 1)
+    found = model_metrics(NONE, (labels, labels), np.array([[1.0, 0.0], row], np.float32), FACTS, 2)
+    assert found["test_log_loss"] is None and found["test_accuracy"] == 1
+
+
+def test_an_empty_set_has_no_accuracy() -> None:
+    assert accuracy(codes(), codes()) is None
+    assert accuracy(codes(1, 2), codes(1, 0)) == 0.5
+
+
+def test_tables_per_class(answers: tuple[Codes, Codes, NDArray[np.float32]]) -> None:
+    labels, predicted, _ = answers
+    names = ["NA", "01", "x|y", "d"]
+    table = per_class("sgd", labels, predicted, names)
+    assert table.columns.tolist() == ["model", "class", "precision", "recall", "f1", "support"]
+    assert table["class"].tolist() == names and set(table["model"]) == {"sgd"}
+    for column, score in (("precision", precision_score), ("recall", recall_score), ("f1", f1_score)):
+        np.testing.assert_allclose(table[column], score(labels, predicted, average=None))
+    assert table["support"].tolist() == np.bincount(labels).tolist()
+    text = report(labels, predicted, names)
+    assert text == classification_report(labels, predicted, target_names=names, digits=4)
+
+
+def test_confusion_counts_rows_that_are_taken_for_columns() -> None:
+    counts = confusion(codes(0, 0, 0, 1, 2), codes(0, 1, 1, 1, 0), 4)
+    assert counts.tolist() == [[1, 2, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert counts.dtype == np.int64
+
+
+# The leaderboard
+
+
+LABELS = np.zeros(1000, np.int64)
+
+
+def wrong(first: int, last: int) -> Codes:
+    """Return predictions for `LABELS` that are wrong in this range."""
+    predicted = LABELS.copy()
+    predicted[first:last] = 1
+    return predicted
+
+
+def ranked(
+    models: dict[str, tuple[float | None, Codes]], parameters: int | None = 1234, loss: bool = False
+) -> list[dict[str, Any]]:
+    """Rank models of this validation accuracy and these predictions."""
     metrics = {}
-    for name, share in validation.items():
-        metrics[name] = model_metrics((labels[:0],) * 2, (labels, predicted[name]), None, FACTS, 2)
-        metrics[name]["validation_accuracy"] = share
-    return leaderboard(metrics, predicted, labels)
+    for name, (validation, predicted) in models.items():
+        facts = {"train_accuracy": 1.0, "parameters": parameters}
+        metrics[name] = model_metrics(NONE, (LABELS, predicted), None, facts, 2) | {"validation_accuracy": validation}
+        if loss:
+            metrics[name]["test_log_loss"] = 0.125
+    return leaderboard(metrics, {name: predicted for name, (_, predicted) in models.items()}, LABELS)
 
 
-def test_validation_decides_and_the_test_set_does_not() -> None:
-    rows = board({"a": 0.9, "b": 0.95, "c": 0.95}, {"a": 0.99, "b": 0.90, "c": 0.80})
-    assert [row["model"] for row in rows] == ["b", "c", "a"], "equals stand by name"
-    assert [row["place"] for row in rows] == [1, 2, 3]
-    assert rows[0]["mcnemar_p"] is None
-    assert (rows[1]["only_best_right"], rows[1]["only_this_right"]) == (100, 0)
-    assert rows[1]["mcnemar_p"] < 1e-9
+def test_the_validation_accuracy_decides_and_not_the_test_accuracy() -> None:
+    rows = ranked({"b": (0.9, wrong(0, 10)), "a": (0.99, wrong(0, 300)), "c": (0.95, wrong(0, 5))})
+    assert [(row["place"], row["model"]) for row in rows] == [(1, "a"), (2, "c"), (3, "b")]
+    assert list(rows[0]) == ["place", "model", *KEYS, "only_best_right", "only_this_right", "mcnemar_p"]
 
 
-def test_without_a_validation_set_test_accuracy_sorts() -> None:
-    rows = board({"a": None, "b": None}, {"a": 0.5, "b": 0.6})
-    assert [row["model"] for row in rows] == ["b", "a"]
-    assert "Sorted by test accuracy." in as_markdown(rows, 1_000)
+def test_equals_stand_by_name() -> None:
+    rows = ranked({"b": (0.9, wrong(0, 10)), "c": (0.9, wrong(0, 0)), "a": (0.9, wrong(0, 20))})
+    assert [row["model"] for row in rows] == ["a", "b", "c"]
 
 
-def test_the_markdown_table_says_who_is_worse() -> None:
-    text = as_markdown(board({"a": 0.9, "b": 0.8, "c": 0.7}, {"a": 0.9, "b": 0.899, "c": 0.95}), 1_000)
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len({line.count("|") for line in lines}) == 1, "every row has as many cells"
-    assert "| **a** | 90.00 % | 90.00 % |" in lines[2]
-    assert "no clear difference (1 : 0, p = 1.0000)" in lines[3]
-    assert "better (0 : 50, p < 0.0001)" in lines[4]
-    assert "validation accuracy, which decides" in text
+def test_without_a_validation_set_the_test_accuracy_decides() -> None:
+    rows = ranked({"b": (None, wrong(0, 10)), "a": (None, wrong(0, 20)), "c": (None, wrong(0, 5))})
+    assert [row["model"] for row in rows] == ["c", "b", "a"]
 
 
-def test_the_csv_keeps_whole_numbers_whole() -> None:
-    table = as_table(board({"a": 0.9, "b": 0.8}, {"a": 0.9, "b": 0.8})).to_csv(index=False)
-    assert ",100," in table
-    assert ",100.0," not in table
+def test_every_other_model_is_compared_with_the_first() -> None:
+    rows = ranked({"best": (0.9, wrong(0, 10)), "next": (0.8, wrong(5, 40))})
+    assert [rows[0][key] for key in ("only_best_right", "only_this_right", "mcnemar_p")] == [None, None, None]
+    only_best, only_next, p = mcnemar(LABELS, wrong(0, 10), wrong(5, 40))
+    assert (rows[1]["only_best_right"], rows[1]["only_this_right"]) == (only_best, only_next) == (30, 5)
+    assert rows[1]["mcnemar_p"] == p < 0.001
 
 
-def test_files_of_models_that_are_gone_go_too_and_are_named(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_counts_stay_whole_numbers_in_the_table() -> None:
+    rows = ranked({"best": (0.9, wrong(0, 10)), "next": (0.8, wrong(5, 40))})
+    table = as_table(rows)
+    assert table["only_best_right"].astype(object).tolist() == [pd.NA, 30]
+    assert table["test_errors"].tolist() == [10, 35]
+    text = table.to_csv(index=False)
+    assert ",35," in text and "35.0" not in text
+
+
+@pytest.mark.parametrize("parameters", [None, 5])
+def test_a_table_of_one_model(parameters: int | None) -> None:
+    table = as_table(ranked({"only": (None, wrong(0, 10))}, parameters))
+    assert table["mcnemar_p"].isna().all() and table["only_this_right"].isna().all()
+    assert table["parameters"].isna().all() == (parameters is None)
+
+
+def cells(line: str) -> list[str]:
+    assert line.startswith("| ") and line.endswith(" |")
+    return [cell.strip() for cell in line[1:-1].split("|")]
+
+
+def test_the_markdown_table_is_well_formed() -> None:
+    models = {
+        "best": (0.99, wrong(0, 10)),
+        "same": (0.98, wrong(1, 11)),
+        "worse": (0.97, wrong(0, 500)),
+        "close": (0.96, wrong(0, 17)),
+        "better": (0.5, wrong(0, 0)),
+    }
+    text = as_markdown(ranked(models, loss=True), 1000)
+    head, rule, *body = text.split("\n\n")[0].splitlines()
+    assert len(cells(head)) == 9
+    assert [set(cell) <= {"-", ":"} for cell in rule.strip("|").split("|")] == [True] * 9
+    rows = [cells(line) for line in body]
+    assert [len(row) for row in rows] == [9] * 5
+    assert rows[0] == [
+        "**best**",
+        "99.00 %",
+        "99.00 %",
+        "98.17 % – 99.46 %",
+        "10",
+        "0.4975",
+        "0.1250",
+        "1,234",
+        "the best",
+    ]
+    assert [row[-1] for row in rows[1:]] == [
+        "no clear difference (1 : 1, p = 1.0000)",
+        "worse (490 : 0, p < 0.0001)",
+        "worse (7 : 0, p = 0.0156)",
+        "better (0 : 10, p = 0.0020)",
+    ]
+    note = text.split("\n\n")[1]
+    assert note.startswith("Sorted by validation accuracy, which decides. Test: 1,000 images;") and note.endswith(".\n")
+
+
+def test_the_markdown_table_shows_what_is_missing() -> None:
+    text = as_markdown(ranked({"only": (None, wrong(0, 10))}, parameters=None), 1000)
+    row = cells(text.splitlines()[2])
+    assert (row[1], row[6], row[7]) == ("–", "–", "–")
+    assert "Sorted by test accuracy. Test: 1,000 images" in text
+
+
+# The stage
+
+NAMES = ["NA", "01", "true"]
+PARAMS = """
+baselines:
+  linear: {class: LinearSVC}
+  dummy: {class: DummyClassifier}
+nets:
+  net:
+    layers: {flatten: {class: Flatten}, output: {class: Dense, units: classes, activation: softmax}}
+    epochs: 1
+    batch_size: 8
+"""
+
+
+def store(name: str, validation: Codes, test: Codes, kind: ScoreKind, parameters: int | None) -> None:
+    """Write what a training stage would."""
+    of = []
+    for predicted in (validation, test):
+        scores = np.empty((len(predicted), 0), np.float32)
+        if kind == "probability":
+            scores = np.full((len(predicted), 3), 0.25, np.float32)
+            scores[np.arange(len(predicted)), predicted] = 0.5
+        elif kind == "decision":
+            scores = np.eye(3, dtype=np.float32)[predicted] - 0.5
+        of.append(Predictions(predicted, scores, kind))
+    save_predictions(name, *of)
+    save_facts(name, {"parameters": parameters, "train_accuracy": 0.9, "train_rows_judged": 10})
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder where three models have been trained and none has been judged."""
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text(PARAMS)
+    images = np.zeros((6, 4, 4), np.float32)
+    arrays.save_classes(NAMES, 4, 4)
+    arrays.save_set("validation", images, codes(0, 1, 2, 0, 1, 2))
+    arrays.save_set("test", images, codes(0, 0, 1, 1, 2, 2))
+    store("linear", codes(0, 1, 2, 0, 1, 1), codes(0, 0, 1, 1, 2, 0), "decision", 51)
+    store("dummy", codes(0, 0, 0, 0, 0, 0), codes(0, 0, 0, 0, 0, 0), "none", None)
+    store("net", codes(0, 1, 2, 0, 1, 2), codes(0, 0, 1, 1, 1, 0), "probability", 51)
+    return tmp_path
+
+
+def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    found = {path.stem: json.loads(path.read_text()) for path in places.METRICS.iterdir()}
+    assert set(found) == {"linear", "dummy", "net"}
+    assert all(list(metrics) == KEYS for metrics in found.values())
+    assert [found[name]["test_accuracy"] for name in ("linear", "dummy", "net")] == [0.833333, 0.333333, 0.666667]
+    assert [found[name]["validation_accuracy"] for name in ("linear", "dummy", "net")] == [0.833333, 0.333333, 1.0]
+    # A decision value is no probability.
+    assert found["linear"]["test_log_loss"] is None and found["dummy"]["test_log_loss"] is None
+    expected = -(4 * math.log(0.5) + 2 * math.log(0.25)) / 6
+    assert found["net"]["test_log_loss"] == pytest.approx(expected, abs=1e-6)
+    assert json.loads(places.SUMMARY.read_text()) == {"linear": 0.833333, "dummy": 0.333333, "net": 0.666667}
+    # The net is first: it was better on the validation set.
+    assert capsys.readouterr().out.splitlines() == [
+        "evaluate:  1. net: test accuracy 0.6667",
+        "evaluate:  2. linear: test accuracy 0.8333",
+        "evaluate:  3. dummy: test accuracy 0.3333",
+    ]
+
+
+def test_the_stage_s_tables_hold_the_class_names(trained: Path) -> None:
+    main()
+    confused = reports.load_table(places.CONFUSION / "linear.csv")
+    assert confused.to_numpy().tolist() == [
+        ["NA", "NA"],
+        ["NA", "NA"],
+        ["01", "01"],
+        ["01", "01"],
+        ["true", "true"],
+        ["true", "NA"],
+    ]
+    table = reports.load_table(places.PER_CLASS)
+    assert table["class"].tolist() == NAMES * 3
+    assert table["model"].tolist() == ["linear"] * 3 + ["dummy"] * 3 + ["net"] * 3
+    assert table["recall"].tolist()[:3] == ["1.0", "1.0", "0.5"]
+    assert "NA" in (places.CLASSIFICATION / "net.txt").read_text()
+
+
+def test_the_stage_s_leaderboard_is_the_same_in_three_formats(trained: Path) -> None:
+    main()
+    rows = reports.load_json(places.LEADERBOARD)
+    assert [row["model"] for row in rows] == ["net", "linear", "dummy"]
+    table = reports.load_table(places.LEADERBOARD.with_suffix(".csv"))
+    assert table["model"].tolist() == ["net", "linear", "dummy"]
+    assert table["parameters"].tolist() == ["51", "51", ""]
+    text = places.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
+    assert [cells(line)[0] for line in text.splitlines()[2:5]] == ["**net**", "linear", "dummy"]
+    assert "Test: 6 images" in text
+
+
+def test_the_stage_writes_the_same_bytes_every_time(trained: Path) -> None:
+    main()
+    first = {path: path.read_bytes() for path in Path("reports").rglob("*") if path.is_file()}
+    main()
+    assert first == {path: path.read_bytes() for path in Path("reports").rglob("*") if path.is_file()}
+    assert len(first) == 3 + 2 + 3 * 3
+
+
+def test_without_a_validation_set_the_stage_ranks_by_the_test_set(trained: Path) -> None:
+    arrays.save_set("validation", np.zeros((0, 4, 4), np.float32), codes())
+    store("linear", codes(), codes(0, 0, 1, 1, 2, 0), "decision", 51)
+    store("dummy", codes(), codes(0, 0, 0, 0, 0, 0), "none", None)
+    store("net", codes(), codes(0, 0, 1, 1, 1, 0), "probability", 51)
+    main()
+    rows = reports.load_json(places.LEADERBOARD)
+    assert [(row["model"], row["validation_accuracy"]) for row in rows] == [
+        ("linear", None),
+        ("net", None),
+        ("dummy", None),
+    ]
+
+
+def test_the_stage_removes_files_of_models_that_are_no_longer_declared(
+    trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (workspace / "params.yaml").write_text("baselines:\n  kept: {class: GaussianNB}\nnets: {}\n")
-    labels, predicted, probabilities = predictions()
-    save_classes(["a", "b", "c", "NA"], 28, 28)
-    for name in ("validation", "test"):
-        save_array(SPLIT / name / "labels.npy", labels)
-    answers = Predictions(predicted, probabilities, "probability")
-    for name in ("kept", "gone"):
-        save_predictions(name, answers, answers)
-        save_facts(name, FACTS)
-    stage.main()
-    assert not list(workspace.rglob("gone.*"))
-    assert "removed models/predictions/gone.npz" in capsys.readouterr().out
-    assert json.loads(Path("reports/metrics/kept.json").read_text())["test_errors"] == np.sum(labels != predicted)
-    assert json.loads(Path("reports/summary.json").read_text()) == {"kept": np.mean(labels == predicted)}
-    assert "NA" in Path("reports/confusion/kept.csv").read_text()
+    store("gone", codes(0, 1, 2, 0, 1, 2), codes(0, 0, 1, 1, 2, 2), "none", None)
+    left = ["models/baselines/gone.skops", "models/nets/linear.keras", "reports/history/gone.csv"]
+    kept = ["models/baselines/linear.skops", "models/nets/net.keras", "reports/history/net.csv"]
+    for name in left + kept:
+        reports.save_text(Path(name), "")
+    main()
+    left += ["models/facts/gone.json", "models/predictions/gone.npz"]
+    said = capsys.readouterr().out.splitlines()
+    assert said[: len(left)] == [
+        f"evaluate: removed {name}, which params.yaml no longer declares" for name in sorted(left)
+    ]
+    assert not any(Path(name).exists() for name in left)
+    assert all(Path(name).exists() for name in kept)
+    assert {row["model"] for row in reports.load_json(places.LEADERBOARD)} == {"linear", "dummy", "net"}
+
+
+def test_the_stage_names_a_model_that_has_not_been_trained(trained: Path) -> None:
+    (places.PREDICTIONS / "net.npz").unlink()
+    with pytest.raises(UserError) as caught:
+        main()
+    assert str(caught.value) == (
+        "models/predictions/net.npz is missing; run 'dvc repro', which runs the stage that makes it"
+    )
+
+
+def test_the_stage_has_nothing_to_say_of_no_model(trained: Path) -> None:
+    Path("params.yaml").write_text("baselines: {}\nnets: {}\n")
+    with pytest.raises(UserError) as caught:
+        main()
+    assert str(caught.value) == "params.yaml declares no model; 'baselines' and 'nets' are both empty"
+    assert (places.PREDICTIONS / "net.npz").exists()

@@ -1,118 +1,362 @@
-"""Normalising and dividing a data set."""
+"""Which rows train, validate and test, and what becomes of grey values and labels."""
+
+import re
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
+from synthetic import digits
 
 from stages.console import UserError
+from stages.normalise_and_split.__main__ import main
 from stages.normalise_and_split.normalise import encode, normalise
-from stages.normalise_and_split.split import divide, duplicates
+from stages.normalise_and_split.split import Division, divide, duplicates
+from stages.store import arrays
+
+# How often each digit stands in MNIST's 70,000.
+MNIST_COUNTS = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)
+
+NOTEBOOK = {"test": 0.2, "random_state": 42}
 
 
 @pytest.fixture(scope="module")
-def codes() -> np.ndarray:
-    """70,000 class codes, as many as MNIST's, unevenly spread."""
-    return np.random.default_rng(0).choice(10, 70_000, p=np.array([10, 11, 10, 10, 10, 9, 10, 10, 10, 10]) / 100)
+def mnist() -> NDArray[np.int64]:
+    """Codes as many and as frequent as MNIST's, in another order."""
+    codes = np.repeat(np.arange(10), MNIST_COUNTS)
+    return np.random.default_rng(1).permutation(codes)
 
 
-def test_the_test_set_is_the_notebooks_own(codes: np.ndarray) -> None:
-    X = np.arange(len(codes)).reshape(-1, 1)  # the notebook's call, on rows in place of images
-    X_train, X_test, _, _ = train_test_split(X, codes, test_size=0.2, stratify=codes, random_state=42)
-    division = divide(codes, test=0.2, validation=0, random_state=42)
-    np.testing.assert_array_equal(division.train, X_train.ravel())
-    np.testing.assert_array_equal(division.test, X_test.ravel())
-    assert len(division.validation) == 0
-
-    validated = divide(codes, test=0.2, validation=0.1, random_state=42)
-    np.testing.assert_array_equal(validated.test, X_test.ravel())
-    assert [len(rows) for rows in validated] == [50_400, 5_600, 14_000]
+@pytest.fixture(scope="module")
+def default(mnist: NDArray[np.int64]) -> Division:
+    return divide(mnist, validation=0.1, **NOTEBOOK)
 
 
-def test_no_row_is_in_two_sets_and_classes_keep_their_shares(codes: np.ndarray) -> None:
-    division = divide(codes, test=0.2, validation=0.1, random_state=7)
-    together = np.concatenate(division)
-    assert len(np.unique(together)) == len(together) == len(codes)
-    whole = np.bincount(codes) / len(codes)
-    for rows in division:
-        np.testing.assert_allclose(np.bincount(codes[rows]) / len(rows), whole, atol=1e-3)
+def shares(codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.bincount(codes, minlength=10) / len(codes)
 
 
-def test_another_seed_divides_otherwise_and_the_same_seed_the_same(codes: np.ndarray) -> None:
-    one, same, other = (divide(codes, test=0.2, validation=0.1, random_state=seed) for seed in (1, 1, 2))
-    assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
-    assert not np.array_equal(one.test, other.test)
+def refused(codes: Any, **settings: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        divide(np.asarray(codes), **{"validation": 0.0, **NOTEBOOK, **settings})
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
-def test_the_official_division_keeps_the_test_rows(codes: np.ndarray) -> None:
-    division = divide(codes, test=None, validation=0.1, random_state=42, train_rows=60_000)
+# The notebook's division
+
+
+def test_the_test_rows_are_the_notebooks(mnist: NDArray[np.int64], default: Division) -> None:
+    _, expected = train_test_split(np.arange(70_000), test_size=0.2, stratify=mnist, random_state=42)
+    np.testing.assert_array_equal(default.test, expected)
+
+
+def test_without_a_validation_set_the_training_rows_are_the_notebooks_in_their_order(mnist: NDArray[np.int64]) -> None:
+    # As the notebook calls it: with a matrix and labels. One pixel tells the rows apart.
+    X = np.arange(70_000)[:, np.newaxis]
+    X_train, X_test, y_train, y_test = train_test_split(X, mnist, test_size=0.2, stratify=mnist, random_state=42)
+    division = divide(mnist, validation=0.0, **NOTEBOOK)
+    np.testing.assert_array_equal(X[division.train], X_train)
+    np.testing.assert_array_equal(X[division.test], X_test)
+    np.testing.assert_array_equal(mnist[division.train], y_train)
+    np.testing.assert_array_equal(mnist[division.test], y_test)
+    assert division.validation.shape == (0,)
+    assert [len(rows) for rows in division] == [56_000, 0, 14_000]
+
+
+def test_sizes_of_the_default_division(default: Division) -> None:
+    assert [len(rows) for rows in default] == [50_400, 5_600, 14_000]
+
+
+def test_no_row_is_in_two_sets_or_in_none(default: Division) -> None:
+    for one, other in combinations(default, 2):
+        assert not np.intersect1d(one, other).size
+    np.testing.assert_array_equal(np.sort(np.concatenate(default)), np.arange(70_000))
+
+
+def test_each_class_has_its_share_of_every_set(mnist: NDArray[np.int64], default: Division) -> None:
+    for rows in default:
+        np.testing.assert_allclose(np.bincount(mnist[rows]), shares(mnist) * len(rows), atol=1)
+
+
+def test_the_validation_set_is_taken_from_the_notebooks_training_set(
+    mnist: NDArray[np.int64], default: Division
+) -> None:
+    whole = divide(mnist, validation=0.0, **NOTEBOOK)
+    np.testing.assert_array_equal(np.sort(np.concatenate(default[:2])), np.sort(whole.train))
+
+
+def test_the_seed_decides_the_division(mnist: NDArray[np.int64], default: Division) -> None:
+    for again, rows in zip(divide(mnist, validation=0.1, **NOTEBOOK), default, strict=True):
+        np.testing.assert_array_equal(again, rows)
+    other = divide(mnist, validation=0.1, test=0.2, random_state=43)
+    assert not np.array_equal(other.test, default.test)
+
+
+def test_row_numbers_are_int64(default: Division) -> None:
+    assert {rows.dtype for rows in default} == {np.dtype(np.int64)}
+
+
+# The data set's own division
+
+
+def test_the_official_test_rows_are_the_last(mnist: NDArray[np.int64]) -> None:
+    division = divide(mnist, test=None, validation=0.0, random_state=42, train_rows=60_000)
+    np.testing.assert_array_equal(division.train, np.arange(60_000))
     np.testing.assert_array_equal(division.test, np.arange(60_000, 70_000))
-    assert division.train.max() < 60_000
+
+
+def test_a_validation_set_beside_the_official_test_rows(mnist: NDArray[np.int64]) -> None:
+    division = divide(mnist, test=None, validation=0.1, random_state=42, train_rows=60_000)
     assert [len(rows) for rows in division] == [54_000, 6_000, 10_000]
+    np.testing.assert_array_equal(division.test, np.arange(60_000, 70_000))
+    np.testing.assert_array_equal(np.sort(np.concatenate(division[:2])), np.arange(60_000))
 
 
-@pytest.mark.parametrize("test", [0.2, None])
-def test_a_subset_is_stratified(codes: np.ndarray, test: float | None) -> None:
-    division = divide(codes, test=test, validation=0.1, random_state=42, rows=7_000, train_rows=60_000)
-    rows = np.concatenate(division)
-    assert len(np.unique(rows)) == len(rows) == 7_000
-    np.testing.assert_allclose(np.bincount(codes[rows]) / 7_000, np.bincount(codes) / 70_000, atol=1e-3)
-    if test is None:
-        assert division.test.min() >= 60_000
-        assert len(division.test) == 1_000
+# A subset
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("test", "sizes"), [(0.2, [720, 80, 200]), (None, [771, 86, 143])], ids=["notebook", "official"]
+)
+def test_a_subset_is_stratified_and_the_same_every_time(
+    mnist: NDArray[np.int64], test: float | None, sizes: list[int]
+) -> None:
+    settings: Any = {"test": test, "validation": 0.1, "random_state": 42, "rows": 1000, "train_rows": 60_000}
+    division = divide(mnist, **settings)
+    assert [len(rows) for rows in division] == sizes
+    every = np.concatenate(division)
+    assert len(np.unique(every)) == 1000
+    np.testing.assert_allclose(np.bincount(mnist[every]), shares(mnist) * 1000, atol=2)
+    if test is None:
+        assert division.test.min() >= 60_000 > max(division.train.max(), division.validation.max())
+    for again, rows in zip(divide(mnist, **settings), division, strict=True):
+        np.testing.assert_array_equal(again, rows)
+    other = divide(mnist, **{**settings, "random_state": 43})
+    assert not np.array_equal(np.sort(np.concatenate(other)), np.sort(every))
+
+
+@pytest.mark.parametrize("test", [0.2, None])
+def test_a_subset_of_all_rows_is_no_subset(mnist: NDArray[np.int64], test: float | None) -> None:
+    settings: Any = {"test": test, "validation": 0.1, "random_state": 42, "train_rows": 60_000}
+    for one, other in zip(divide(mnist, **settings), divide(mnist, **settings, rows=70_000), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_subset_keeps_the_order_of_the_data_set(mnist: NDArray[np.int64]) -> None:
+    division = divide(mnist, test=None, validation=0.0, random_state=42, rows=1000, train_rows=60_000)
+    assert (np.diff(division.train) > 0).all() and (np.diff(division.test) > 0).all()
+
+
+def test_a_subset_of_the_smallest_size() -> None:
+    division = divide(np.arange(1000) % 2, test=0.2, validation=0.0, random_state=0, rows=10)
+    assert [len(rows) for rows in division] == [8, 0, 2]
+
+
+# What cannot be divided
+
+
+def test_more_rows_than_there_are() -> None:
+    assert refused(np.arange(2000) % 10, rows=2001) == (
+        "split.rows in params.yaml is 2,001, but the data set has 2,000 rows"
+    )
+
+
+def test_official_without_a_division_of_the_data_sets_own() -> None:
+    assert refused(np.arange(20) % 2, test=None) == (
+        "split.test in params.yaml is 'official', but the source does not tell the data set's own test rows; "
+        "give fetch.openml.train_rows, or a share such as 0.2"
+    )
+
+
+@pytest.mark.parametrize("train_rows", [0, 20, 21])
+def test_official_with_an_empty_set(train_rows: int) -> None:
+    assert refused(np.arange(20) % 2, test=None, train_rows=train_rows) == (
+        f"split.test in params.yaml is 'official', but {train_rows} of the 20 rows are for training, which leaves one "
+        "of the two sets empty"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "opening"),
     [
-        ({"test": 0.2, "rows": 13}, "split.rows in params.yaml is 13, but the data set has 12 rows"),
-        ({"test": None}, "split.test in params.yaml is 'official', but the source does not tell"),
-        ({"test": None, "train_rows": 12}, "which leaves one of the two sets empty"),
-        ({"test": 0.1}, r"split.test = 0.1 in params.yaml cannot divide 12 rows of 3 classes, the smallest with 4"),
-        ({"test": 0.25, "validation": 0.1}, "split.validation = 0.1 in params.yaml cannot divide 9 rows of 3 classes"),
-        ({"test": 0.2, "rows": 11}, "split.rows in params.yaml cannot divide 12 rows"),
+        (
+            {"test": 0.2},
+            "split.test = 0.2 in params.yaml cannot divide 21 rows of 3 classes, the smallest with 1 rows (",
+        ),
+        (
+            {"test": None, "train_rows": 15, "validation": 0.2},
+            "split.validation = 0.2 in params.yaml cannot divide 15 rows of 3 classes, the smallest with 1 rows (",
+        ),
+        ({"rows": 12}, "split.rows in params.yaml cannot divide 21 rows of 3 classes, the smallest with 1 rows ("),
     ],
 )
-def test_what_cannot_be_divided_is_a_sentence(settings: dict, sentence: str) -> None:
-    with pytest.raises(UserError, match=sentence):
-        divide(np.arange(12) % 3, **{"validation": 0, "random_state": 0, **settings})
+def test_a_class_too_small_to_be_divided(settings: dict[str, Any], opening: str) -> None:
+    codes = np.array([0, 1] * 10 + [2])
+    codes[[3, 20]] = codes[[20, 3]]
+    said = refused(codes, **settings)
+    assert said.startswith(opening) and said.endswith("; take more rows, or another share")
+    assert "The least populated class" in said
 
 
-def test_normalise_gives_the_nearest_float32() -> None:
-    grey = np.arange(256, dtype=np.uint8).reshape(1, 16, 16)
-    before = grey.copy()
-    result = normalise(grey)
-    assert result.dtype == np.float32
-    np.testing.assert_array_equal(result.ravel(), (np.arange(256) / 255).astype(np.float32))
-    np.testing.assert_array_equal(grey, before)
+def test_a_share_too_small_for_all_classes() -> None:
+    said = refused(np.arange(100) % 10, test=0.05)
+    assert said == (
+        "split.test = 0.05 in params.yaml cannot divide 100 rows of 10 classes, the smallest with 10 rows "
+        "(The test_size = 5 should be greater or equal to the number of classes = 10); take more rows, or another share"
+    )
+
+
+def test_a_share_that_leaves_nothing_to_train_on() -> None:
+    said = refused([0, 1] * 5, test=0.99)
+    assert said.startswith("split.test = 0.99 in params.yaml cannot divide 10 rows of 2 classes, ")
+
+
+def test_a_share_that_leaves_a_class_without_a_training_row() -> None:
+    codes = np.array([0] * 96 + [1] * 4)
+    said = refused(codes, test=0.9)
+    assert said == "split.test = 0.9 in params.yaml leaves class code 1 without a training row"
+
+
+def test_a_class_that_the_official_training_rows_lack() -> None:
+    assert refused([0, 1] * 5 + [2, 2, 0], test=None, train_rows=10) == (
+        "split.test in params.yaml is 'official', but class code 2 has no row among the 10 for training"
+    )
+
+
+# Labels
 
 
 @pytest.mark.parametrize(
     ("labels", "codes", "names"),
     [
-        (np.array([7, 3, 7], np.uint8), [1, 0, 1], ["3", "7"]),
-        (np.array([-2, 10, 3]), [0, 2, 1], ["-2", "3", "10"]),
-        (np.array(["b", "NA", "b"]), [1, 0, 1], ["NA", "b"]),
+        (np.array([3, 0, 7, 3], np.uint8), [1, 0, 2, 1], ["0", "3", "7"]),
+        (np.array([-1, 1, -1, 5], np.int64), [0, 1, 0, 2], ["-1", "1", "5"]),
+        (np.array([10, 9, 100]), [1, 0, 2], ["9", "10", "100"]),
+        (np.array(["b", "a", "NA", "01"]), [3, 2, 1, 0], ["01", "NA", "a", "b"]),
+        (np.array(["10", "9"]), [0, 1], ["10", "9"]),
     ],
 )
-def test_labels_become_codes_in_their_order(labels: np.ndarray, codes: list[int], names: list[str]) -> None:
-    found, found_names = encode(labels)
-    assert found.tolist() == codes
-    assert found.dtype == np.int64
-    assert found_names == names
+def test_labels_become_codes_in_their_own_order(labels: NDArray[Any], codes: list[int], names: list[str]) -> None:
+    encoded, found = encode(labels)
+    assert encoded.dtype == np.int64
+    assert (encoded.tolist(), found) == (codes, names)
+    assert all(type(name) is str for name in found)
 
 
-def test_class_names_take_the_place_of_labels() -> None:
-    assert encode(np.array([4, 2]), ["shirt", "shoe"])[1] == ["shirt", "shoe"]
-    with pytest.raises(UserError, match="has 3 names, but the data set has 2 classes: 2, 4"):
-        encode(np.array([4, 2]), ["a", "b", "c"])
-    with pytest.raises(UserError, match="holds a name twice"):
-        encode(np.array([4, 2]), ["a", "a"])
+def test_classes_can_be_named() -> None:
+    given = ["T-shirt", "trouser", "NA"]
+    codes, names = encode(np.array([2, 0, 1]), given)
+    assert (codes.tolist(), names) == ([2, 0, 1], given)
+    assert names is not given
 
 
-def test_copies_of_training_images_in_the_test_set_are_counted() -> None:
-    images = np.random.default_rng(0).integers(0, 256, (60, 5, 5)).astype(np.uint8)
-    division = divide(np.arange(60) % 3, test=0.2, validation=0.2, random_state=0)
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["a", "b"], "split.class_names in params.yaml has 2 names, but the data set has 3 classes: -1, 4, 9"),
+        (["a", "b", "a"], "split.class_names in params.yaml holds a name twice; each class needs its own"),
+    ],
+)
+def test_names_that_do_not_fit_the_classes(given: list[str], sentence: str) -> None:
+    with pytest.raises(UserError) as caught:
+        encode(np.array([-1, 4, 9]), given)
+    assert str(caught.value) == sentence
+
+
+def test_no_more_than_twenty_classes_are_listed() -> None:
+    with pytest.raises(UserError) as caught:
+        encode(np.arange(1000), ["a", "b"])
+    assert str(caught.value).endswith("but the data set has 1000 classes: " + ", ".join(map(str, range(20))))
+
+
+# Grey values
+
+
+def test_grey_values_become_the_nearest_fractions() -> None:
+    values = normalise(np.arange(256, dtype=np.uint8))
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, (np.arange(256) / 255).astype(np.float32))
+    assert (values[0], values[255]) == (0, 1)
+    # and back, which the integer search for neighbours needs
+    np.testing.assert_array_equal(np.rint(values * 255), np.arange(256))
+
+
+def test_arguments_are_left_as_they_are() -> None:
+    images, labels = digits(40, size=6, classes=3)
+    codes = labels.copy()
+    before = images.copy()
+    for array in (images, codes):
+        array.setflags(write=False)
+    normalise(images)
+    encode(codes)
+    division = divide(codes, validation=0.2, **NOTEBOOK)
+    duplicates(images, division)
+    np.testing.assert_array_equal(images, before)
+    np.testing.assert_array_equal(codes, labels)
+
+
+def test_test_images_that_stand_elsewhere_too_are_counted() -> None:
+    images = np.arange(10, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 2, 2), np.uint8)
+    division = Division(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6, 7, 8, 9]))
     assert duplicates(images, division) == 0
-    images[division.test[0]] = images[division.train[3]]
-    images[division.test[1]] = images[division.validation[2]]
+    images[6], images[7], images[8] = images[0], images[0], images[5]
+    assert duplicates(images, division) == 3
+    images[8, 0, 0] += 1
     assert duplicates(images, division) == 2
+    images[9] = images[6]  # twice among the test images, and among the training images
+    assert duplicates(images, division) == 3
+
+
+# The stage
+
+
+@pytest.fixture
+def raw(workspace: Path) -> Iterator[arrays.Raw]:
+    """A small raw data set in the workspace."""
+    images, labels = digits(200, size=6, classes=4)
+    data = arrays.Raw(images, (labels * 2).astype(np.uint8), 150)
+    arrays.save_raw(data)
+    yield data
+
+
+def test_the_stage_writes_three_sets(raw: arrays.Raw, capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
+    for name, rows in zip(arrays.SETS, division, strict=True):
+        np.testing.assert_array_equal(arrays.load_images(name), normalise(raw.images[rows]))
+        np.testing.assert_array_equal(arrays.load_labels(name), raw.labels[rows] // 2)
+    assert arrays.load_classes() == ["0", "2", "4", "6"]
+    assert arrays.load_image_size() == (6, 6)
+    assert capsys.readouterr().out == "normalise-and-split: 144 train, 16 validation, 40 test rows of 4 classes\n"
+
+
+def test_the_stage_tells_of_copies(raw: arrays.Raw, capsys: pytest.CaptureFixture[str]) -> None:
+    arrays.save_raw(raw._replace(images=np.zeros_like(raw.images)))
+    main()
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "normalise-and-split: 40 test images stand among the training images too, pixel by pixel"
+    )
+
+
+def test_the_stage_follows_params_yaml(raw: arrays.Raw, edited_params: Any) -> None:
+    edited_params(
+        ("test: 0.2", "test: official"),
+        ("validation: 0.1", "validation: 0"),
+        ("class_names: null", "class_names: [zero, two, four, six]"),
+    )
+    main()
+    np.testing.assert_array_equal(arrays.load_images("test"), normalise(raw.images[150:]))
+    assert arrays.load_images("validation").shape == (0, 6, 6)
+    assert arrays.load_classes() == ["zero", "two", "four", "six"]
+
+
+def test_the_stage_writes_nothing_where_it_must_refuse(raw: arrays.Raw, edited_params: Any) -> None:
+    edited_params(("class_names: null", "class_names: [a, b]"))
+    with pytest.raises(UserError, match=re.escape("has 2 names, but the data set has 4 classes: 0, 2, 4, 6")):
+        main()
+    assert not Path("data/split").exists()

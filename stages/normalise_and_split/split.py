@@ -71,6 +71,12 @@ def divide(
             share = rows / len(codes)
             learning = _take(learning, codes, round(share * len(learning)), random_state)
             testing = _take(testing, codes, rows - round(share * len(everything[:train_rows])), random_state)
+        missing = np.setdiff1d(codes[testing], codes[learning])
+        if len(missing):
+            raise UserError(
+                f"split.test in params.yaml is 'official', but class code {missing[0]} has no row among the "
+                f"{train_rows:,} for training"
+            )
     else:
         if rows is not None and rows < len(codes):
             everything = _take(everything, codes, rows, random_state)
