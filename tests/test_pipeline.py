@@ -7,17 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pipelines import BASELINES, NETS, ROOT, SIDE, Project, make, write_digits
+from pipelines import BASELINES, NETS, ROOT, SIDE, Project, write_digits
 
 MODELS = [*BASELINES, *NETS]
-AFTER_TRAINING = {"evaluate", "plot-weights"}
+AFTER_TRAINING = {"evaluate", "plot-weights", "report"}
 CHECKS = {"check-params", "check-models"}
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A small project that has run once; tests that change it take a copy."""
-    return make(tmp_path_factory.mktemp("finished") / "project")
 
 
 @pytest.fixture
@@ -49,6 +43,8 @@ def test_every_stage_leaves_what_it_promises(finished: Project) -> None:
         "dense.output.png",
         "linear.coefficients.png",
     ]
+    for page in ("reports/index.html", "reports/README.md"):
+        assert all(name in finished.read(page) for name in MODELS)
     leaderboard = json.loads(finished.read("reports/leaderboard.json"))
     assert sorted(row["model"] for row in leaderboard) == sorted(MODELS)
     validation = [row["validation_accuracy"] for row in leaderboard]
@@ -74,7 +70,7 @@ def test_a_second_run_does_nothing(finished: Project) -> None:
 
 def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
     before = project.lock
-    assert len(project.repro("--force")) == 10
+    assert len(project.repro("--force")) == 11
     assert project.lock == before
     changed = project.succeed("git", "status", "--porcelain").output.split()[1::2]
     assert [file for file in changed if not file.startswith("reports/timings/")] == [], "only what it cost may differ"
@@ -94,7 +90,7 @@ def test_a_comment_in_params_reruns_nothing(project: Project) -> None:
 def test_a_picture_setting_retrains_nothing(project: Project) -> None:
     before = (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes()
     project.edit(lambda params: params["pictures"]["weights"]["dense"]["hidden"].update(range=0.5))
-    assert set(project.repro()) == {*CHECKS, "plot-weights"}
+    assert set(project.repro()) == {*CHECKS, "plot-weights", "report"}
     assert (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes() != before
 
 

@@ -1,0 +1,46 @@
+"""Stage report: everything that the models reach on one page, as HTML and as Markdown."""
+
+import pandas as pd
+
+from stages import console, running
+from stages.report.page import Results, html_page, markdown_page
+from stages.store import pages, places
+from stages.store.arrays import load_classes, load_images, load_labels
+from stages.store.files import existing
+from stages.store.history import load_history
+from stages.store.predictions import load_facts, load_predictions
+from stages.store.reports import load_json, load_table, save_text
+
+
+def main() -> None:
+    """Read tables, histories, predictions and pictures; write reports/index.html and reports/README.md."""
+    board = load_json(places.LEADERBOARD)
+    models = [row["model"] for row in board]
+    # Only a net is trained in epochs.
+    kept = {name: facts["best_epoch"] for name in models if "best_epoch" in (facts := load_facts(name))}
+    per_class = load_table(places.PER_CLASS)
+    scores = ["precision", "recall", "f1", "support"]
+    per_class[scores] = per_class[scores].apply(pd.to_numeric)
+    page = html_page(
+        Results(
+            leaderboard=board,
+            per_class=per_class,
+            # By name: a net keeps its colour when another overtakes it.
+            histories={name: load_history(name) for name in sorted(kept)},
+            kept=kept,
+            names=load_classes(),
+            images=load_images("test"),
+            labels=load_labels("test"),
+            predicted={name: load_predictions(name, "test").codes for name in models},
+            weights={name: path.read_bytes() for name, path in pages.list_pictures("weights").items()},
+        )
+    )
+    save_text(pages.PAGE, page)
+    pictures = {kind: [*pages.list_pictures(kind)] for kind in ("curves", "confusion", "weights")}
+    table = existing(places.LEADERBOARD.with_suffix(".md")).read_text(encoding="utf-8")
+    save_text(pages.README, markdown_page(table, pictures, models))
+    console.say(f"report: {pages.PAGE}, {pages.PAGE.stat().st_size / 1000:,.0f} kB, and {pages.README}")
+
+
+if __name__ == "__main__":
+    running.run("report", main, timed=True)

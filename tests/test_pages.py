@@ -1,0 +1,319 @@
+"""The pages in a real browser, from disk and without a network: the report, and what `dvc plots` writes."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from pipelines import ROOT, Project
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from stores import MODELS, NAMES, NETS, SIDE, write_store
+
+from stages.report.__main__ import main as write_report
+from stages.store import pages
+from tools.plots_template import TEMPLATE, library, template
+
+SECONDS = 60  # for a page to be drawn; a busy machine is slow
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # no name leads anywhere
+)
+SIZES = pytest.mark.parametrize("width", [360, 1280])
+SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
+DRAWN = "document.documentElement.dataset.drawn === 'true'"
+PLOTTED = "document.querySelectorAll('.vega-embed svg.marks').length === 2"
+
+
+class Browser:
+    """Chromium with one page, and what it complained of and asked for since the page was opened."""
+
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
+
+    def open(self, file: Path, *, width: int = 1280, scheme: str = "light", drawn: str) -> None:
+        """Open a file in a window of a width and a colour scheme, and wait until `drawn`, JavaScript, is true."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        for log in ("browser", "performance"):
+            self.driver.get_log(log)  # reading empties it
+        self.driver.get(file.as_uri())
+        self.until(drawn)
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        """Return what a JavaScript expression gives."""
+        return self.driver.execute_script(f"return {script}", *arguments)
+
+    def until(self, condition: str) -> None:
+        """Wait until a JavaScript expression is true."""
+        WebDriverWait(self.driver, SECONDS, 0.1).until(lambda _: self.run(condition), f"never true: {condition}")
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def count(self, selector: str) -> int:
+        return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
+
+    def press(self, selector: str, key: str) -> None:
+        """Focus an element and press a key, as one who uses no pointer does."""
+        self.run("arguments[0].focus()", self.find(selector))
+        ActionChains(self.driver).send_keys(key).perform()
+
+    def complaints(self) -> list[str]:
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def requests(self) -> list[str]:
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        reason = "needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)"
+        # Where every change is checked, a test that does not run is a failure.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(chromedriver))
+    driver.set_page_load_timeout(SECONDS)
+    yield Browser(driver)
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        write_store(folder, patch)
+        write_report()
+    return folder / pages.PAGE
+
+
+@pytest.fixture
+def opened(browser: Browser, report: Path) -> Browser:
+    browser.open(report, drawn=DRAWN)
+    return browser
+
+
+@SIZES
+@SCHEMES
+def test_the_report_is_drawn_without_a_network(browser: Browser, report: Path, width: int, scheme: str) -> None:
+    browser.open(report, width=width, scheme=scheme, drawn=DRAWN)
+    assert browser.complaints() == []
+    requests = browser.requests()
+    assert requests[0] == report.as_uri()
+    assert all(url.startswith("data:") for url in requests[1:])
+    assert browser.run("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+    assert browser.count("#chart-leaderboard .mark-symbol path") == len(MODELS)
+    assert browser.count("#chart-curves .mark-line path") == 2 * len(NETS)
+    assert browser.count("#chart-classes .mark-symbol path") == len(MODELS) * len(NAMES)
+    for chart in ("leaderboard", "curves", "classes"):
+        box = browser.find(f"#chart-{chart} svg").rect
+        assert 200 < box["width"] <= width
+        assert box["height"] > 100
+    assert browser.run("[...document.images].every((picture) => picture.naturalWidth > 0)")
+    # Charts take their colours from the page's style sheet, in either scheme.
+    quiet = {"light": "rgb(89, 98, 110)", "dark": "rgb(164, 173, 185)"}[scheme]
+    label = "document.querySelector('#chart-leaderboard .role-axis-label text')"
+    assert browser.run(f"getComputedStyle({label}).fill") == quiet
+    assert browser.run("getComputedStyle(document.querySelector('.intro')).color") == quiet
+
+
+def test_a_chosen_model_shows_its_own_matrix_classes_and_votes(opened: Browser, report: Path) -> None:
+    data = json.loads(opened.run("document.getElementById('data').textContent"))
+
+    def matrix() -> list[list[int]]:
+        rows = "[...document.querySelectorAll('#matrix tbody tr')]"
+        texts = opened.run(f"{rows}.map((row) => [...row.cells].map((cell) => cell.innerText))")
+        return [[int(cell or 0) for cell in row[1:]] for row in texts]
+
+    best, last = data["models"][0], data["models"][-1]
+    assert matrix() == data["confusion"][best]
+    votes = opened.find("#gallery").text
+    Select(opened.find("#model")).select_by_visible_text(last)
+    assert matrix() == data["confusion"][last]
+    assert last in opened.find("#matrix caption").text
+    assert opened.find("#gallery").text != votes
+    assert last in opened.find("#this-model").text
+    summary = next(row for row in json.loads((report.parent / "leaderboard.json").read_text()) if row["model"] == last)
+    assert f"{100 * summary['test_accuracy']:.2f}" in opened.find("#model-summary").text
+    first = opened.run("document.querySelector('#classes tbody td').textContent")
+    assert float(first) == pytest.approx(data["perClass"][last][0][0], abs=1e-4)
+    assert opened.run("views.classes.signal('model')") == last
+    assert opened.complaints() == []
+
+
+def test_the_keyboard_works_the_choices_of_the_curves(opened: Browser) -> None:
+    # A line with nothing on it may stay in the picture, empty.
+    lines = "[...document.querySelectorAll('#chart-curves .mark-line path')]"
+    visible = f"{lines}.filter((line) => line.getBBox().width > 0).length"
+    assert opened.run(visible) == 2 * len(NETS)
+    opened.press("[name=net][value=dense]", Keys.SPACE)
+    opened.until(f"{visible} === 2")
+    opened.press("[name=set][value=training]", Keys.SPACE)
+    opened.until(f"{visible} === 1")
+    assert "accuracy" in opened.find("#chart-curves").text
+    opened.press("[name=measure][value=accuracy]", Keys.ARROW_RIGHT)
+    opened.until("document.querySelector('#chart-curves').textContent.includes('loss')")
+    opened.until(f"{visible} === 1")
+    opened.press("[name=net][value=dense]", Keys.SPACE)
+    opened.until(f"{visible} === 2")
+    assert opened.complaints() == []
+
+
+def test_the_measure_of_the_classes_can_be_chosen(opened: Browser) -> None:
+    dots = "[...document.querySelectorAll('#chart-classes .mark-symbol path')]"
+    places = f"{dots}.map((dot) => dot.getAttribute('transform')).join()"
+    before = opened.run(places)
+    opened.press("#classes-controls [value=f1]", Keys.ARROW_RIGHT)
+    opened.until(f"{places} !== {json.dumps(before)}")
+
+
+def test_an_image_opens_with_every_models_vote(opened: Browser) -> None:
+    shown = opened.count("#gallery li")
+    opened.press("#errors-controls [value=all]", Keys.ARROW_RIGHT)
+    opened.until("document.querySelectorAll('#gallery .vote-right').length === 0")
+    assert 0 < opened.count("#gallery li") < shown
+    opened.press("#gallery li:first-child button", Keys.ENTER)
+    opened.until("document.getElementById('enlarged').open")
+    rows = opened.run("[...document.querySelectorAll('#enlarged tbody tr')].map((row) => row.cells[0].innerText)")
+    assert sorted(rows) == sorted(MODELS)
+    assert opened.find("#enlarged .digit").rect["width"] == 8 * SIDE
+    ActionChains(opened.driver).send_keys(Keys.ESCAPE).perform()
+    opened.until("!document.getElementById('enlarged').open")
+
+
+def test_a_picture_of_weights_opens_and_closes(opened: Browser) -> None:
+    opened.press(".enlarge", Keys.ENTER)
+    opened.until("document.getElementById('enlarged').open")
+    opened.until("document.querySelector('#enlarged img').naturalWidth === 640")
+    opened.press("#close", Keys.ENTER)
+    opened.until("!document.getElementById('enlarged').open")
+
+
+def test_a_point_tells_its_numbers(opened: Browser) -> None:
+    dot = opened.find("#chart-leaderboard .mark-symbol path")
+    ActionChains(opened.driver).move_to_element(dot).perform()
+    opened.until("!document.getElementById('tooltip').hidden")
+    assert "95 % interval" in opened.find("#tooltip").text
+
+
+@pytest.fixture(scope="module")
+def plots(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A DVC project of two commits with nothing but plots: those of the real dvc.yaml, on a handful of numbers."""
+    folder = tmp_path_factory.mktemp("plots")
+    project = Project(folder)
+    definition = (ROOT / "dvc.yaml").read_text()
+    (folder / "dvc.yaml").write_text(definition[definition.index("\nplots:") :])
+    (folder / ".gitignore").write_text("/dvc_plots\n")
+    project.succeed("git", "init", "--quiet", "--initial-branch", "main")
+    for key, value in (("user.name", "A tester"), ("user.email", "tester@example.org")):
+        project.succeed("git", "config", key, value)
+    project.succeed("dvc", "init", "--quiet")
+    for name in ("config", ".gitignore"):
+        shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")
+    for part in ("history", "confusion", "pictures"):
+        (folder / "reports" / part).mkdir(parents=True)
+    for step in (1, 2):
+        left = 0.5**step * 0.9 ** np.arange(5)
+        curves = {"accuracy": 1 - left, "loss": left, "val_accuracy": 1 - left, "val_loss": left}
+        pd.DataFrame({"epoch": np.arange(1, 6), **curves}).to_csv(folder / "reports/history/net.csv", index=False)
+        pairs = pd.DataFrame({"actual": ["a", "b"] * 4, "predicted": ["a"] * (4 + step) + ["b"] * (4 - step)})
+        pairs.to_csv(folder / "reports/confusion/net.csv", index=False)
+        Image.new("RGB", (900, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/weights.png")
+        project.commit()
+    return project
+
+
+def test_plots_work_before_the_page_is_set_up(plots: Project) -> None:
+    assert "failed" not in plots.succeed("dvc", "plots", "show", "--out", "elsewhere").output
+    shutil.rmtree(plots.folder / "elsewhere")
+
+
+@pytest.fixture(scope="module")
+def compared(plots: Project) -> Path:
+    """The page of the two commits."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": path}
+    subprocess.run([sys.executable, "-m", "tools.plots_template"], cwd=plots.folder, env=environment, check=True)
+    assert plots.succeed("git", "status", "--porcelain").output == "", "what set-up writes is not for git"
+    plots.succeed("dvc", "plots", "diff", "HEAD~1", "HEAD")
+    return plots.folder / "dvc_plots" / "index.html"
+
+
+@SIZES
+@SCHEMES
+def test_plots_of_two_commits_are_drawn_without_a_network(
+    browser: Browser, compared: Path, width: int, scheme: str
+) -> None:
+    browser.open(compared, width=width, scheme=scheme, drawn=PLOTTED)
+    assert browser.complaints() == []
+    requests = browser.requests()
+    assert requests
+    assert all(url.startswith((compared.parent.as_uri(), "data:")) for url in requests)
+    assert browser.run("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+    curves, confusion = browser.driver.find_elements(By.CSS_SELECTOR, ".vega-embed svg.marks")
+    texts = "[...arguments[0].querySelectorAll('text')].map((text) => text.textContent)"
+    assert {"HEAD", "HEAD~1", "reports/history/net.csv"} <= set(browser.run(texts, curves)), "both in one chart"
+    strokes = "[...arguments[0].querySelectorAll('.mark-line path')].map((line) => line.getAttribute('stroke'))"
+    assert len(set(browser.run(strokes, curves))) == 2, "a colour a revision"
+    assert {"HEAD", "HEAD~1", "predicted", "actual"} <= set(browser.run(texts, confusion))
+    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900, 900]
+
+
+def test_plots_of_the_workspace_are_drawn_without_a_network(browser: Browser, plots: Project, compared: Path) -> None:
+    page = plots.folder / "shown" / "index.html"
+    plots.succeed("dvc", "plots", "show", "--out", "shown")
+    browser.open(page, drawn=PLOTTED)
+    assert browser.complaints() == []
+    assert all(url.startswith((page.parent.as_uri(), "data:")) for url in browser.requests())
+    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900]
+
+
+def test_the_plots_page_holds_its_scripts() -> None:
+    text = template(library())
+    assert text.count("{plot_divs}") == 1
+    assert "{scripts}" not in text
+    assert "<script src" not in text
+    assert text.count("</script") == 1
+
+
+def test_set_up_writes_the_plots_page() -> None:
+    # As on a machine whose environment is there already.
+    command = ["make", "--dry-run", "--old-file=.venv/.installed", "setup"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert (ROOT / TEMPLATE).is_file() or "tools.plots_template" in ran.stdout

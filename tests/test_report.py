@@ -1,0 +1,322 @@
+"""The report: what stands in it, that it needs nothing beside itself, and that it has the same bytes every time."""
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from pipelines import ROOT
+from stores import MODELS, NAMES, NETS, ROWS, write_store
+
+from stages.evaluate import leaderboard
+from stages.report import page
+from stages.report.__main__ import main
+from stages.report.charts import classes_chart, compiled, curves_chart, leaderboard_chart, percent, stretched
+from stages.report.errors import AT_MOST, COLUMNS, hard_images, sprite
+from stages.store import pages
+
+MEGABYTE = 1_000_000
+
+
+class Reader(HTMLParser):
+    """Collects a page's elements, the text outside of scripts and styles, and the content of those by id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.scripts: dict[str, str] = {}
+        self.inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            self.inside = dict(attrs).get("id") or tag
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style"):
+            self.inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.inside:
+            self.scripts[self.inside] = self.scripts.get(self.inside, "") + data
+        else:
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small finished run and its report."""
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        write_store(folder, patch)
+        main()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def read(written: Path) -> Reader:
+    return Reader((written / pages.PAGE).read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def results() -> page.Results:
+    """One baseline, no validation set, one error."""
+    labels = np.array([0, 1, 2, 3] * 5)
+    codes = labels.copy()
+    codes[0] = 1
+    row = {
+        "place": 1,
+        "model": "only",
+        "validation_accuracy": None,
+        "test_accuracy": 0.95,
+        "test_accuracy_low": 0.76,
+        "test_accuracy_high": 0.99,
+        "test_errors": 1,
+        "test_f1": 0.95,
+        "test_log_loss": None,
+        "parameters": None,
+        "only_best_right": None,
+        "only_this_right": None,
+        "mcnemar_p": None,
+    }
+    scores = {"model": "only", "class": NAMES, "precision": 1.0, "recall": 0.9, "f1": 0.95, "support": 5}
+    return page.Results(
+        leaderboard=[row],
+        per_class=pd.DataFrame(scores),
+        histories={},
+        kept={},
+        names=NAMES,
+        images=np.zeros((20, 5, 7), np.float32),
+        labels=labels,
+        predicted={"only": codes},
+        weights={},
+    )
+
+
+def test_another_process_writes_the_same_bytes(written: Path) -> None:
+    before = [(written / path).read_bytes() for path in (pages.PAGE, pages.README)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"}
+    subprocess.run([sys.executable, "-m", "stages.report"], cwd=written, env=environment, check=True)
+    assert [(written / path).read_bytes() for path in (pages.PAGE, pages.README)] == before
+
+
+def test_the_page_needs_nothing_beside_itself(read: Reader) -> None:
+    addresses = [
+        value or "" for _, attributes in read.tags for name, value in attributes.items() if name in ("src", "href")
+    ]
+    assert addresses
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert all(address.startswith("data:") for address in re.findall(r"url\((.{5})", read.scripts["style"]))
+    assert "@import" not in read.scripts["style"]
+
+
+def test_names_are_text_wherever_they_stand(written: Path, read: Reader) -> None:
+    assert not any(tag == "b" for tag, _ in read.tags)
+    assert "<b>0</b>" not in (written / pages.PAGE).read_text(encoding="utf-8")
+    assert json.loads(read.scripts["data"])["classes"] == NAMES
+
+
+def test_a_hostile_name_cannot_end_the_data(results: page.Results) -> None:
+    evil = "</script><img src=x onerror=alert(1)>"
+    read = Reader(page.html_page(results._replace(names=[evil, *NAMES[1:]])))
+    assert json.loads(read.scripts["data"])["classes"][0] == evil
+    assert not any("onerror" in attributes for _, attributes in read.tags)
+
+
+def test_one_baseline_and_no_validation_set_make_a_page(results: page.Results) -> None:
+    read = Reader(page.html_page(results))
+    ids = {attributes.get("id") for _, attributes in read.tags}
+    assert {"leaderboard", "closely", "errors", "gallery"} <= ids
+    assert not {"curves", "weights"} & ids
+    assert "Sorted by test accuracy" in read.text
+    assert "all 1 images that only gets wrong." in " ".join(read.text.split())
+
+
+def test_a_model_without_errors_makes_a_page(results: page.Results) -> None:
+    read = Reader(page.html_page(results._replace(predicted={"only": results.labels})))
+    assert "There is no test image" in read.text
+    assert "gallery" not in {attributes.get("id") for _, attributes in read.tags}
+
+
+def test_tables_pictures_and_headings_are_accessible(read: Reader) -> None:
+    order = [int(tag[1]) for tag, _ in read.tags if re.fullmatch("h[1-6]", tag)]
+    assert order[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(order))
+    pictures = [attributes for tag, attributes in read.tags if tag == "img"]
+    assert len(pictures) == len(NETS)
+    assert all("Weights of hidden of" in (attributes["alt"] or "") for attributes in pictures)
+    tags = [tag for tag, _ in read.tags]
+    # Two more tables are filled, caption and all, by the page's script.
+    assert tags.count("table") == tags.count("caption") + 2
+    labelled = {attributes.get("for") for tag, attributes in read.tags if tag == "label"}
+    assert {attributes["id"] for tag, attributes in read.tags if tag == "select"} <= labelled
+
+
+def test_every_model_stands_in_the_leaderboard_and_in_the_choice(read: Reader) -> None:
+    assert all(read.text.count(name) >= 2 for name in MODELS)
+    assert sum(tag == "option" for tag, _ in read.tags) == len(MODELS)
+
+
+def test_the_counts_are_the_predictions(written: Path, read: Reader) -> None:
+    data = json.loads(read.scripts["data"])
+    rows = json.loads((written / "reports/leaderboard.json").read_text())
+    for row in rows:
+        counts = np.array(data["confusion"][row["model"]])
+        assert counts.sum() == ROWS
+        assert counts.sum() - np.trace(counts) == row["test_errors"]
+    errors = data["errors"]
+    votes = errors["votes"][rows[0]["model"]]
+    wrong = sum(vote != actual for vote, actual in zip(votes, errors["actual"], strict=True))
+    assert wrong == rows[0]["test_errors"] < AT_MOST
+
+
+def test_the_markdown_shows_every_picture_by_a_relative_path(written: Path) -> None:
+    text = (written / pages.README).read_text(encoding="utf-8")
+    shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
+    # The two of all models are stage plot-weights's; this run has none.
+    assert shown[:2] == ["pictures/leaderboard.png", "pictures/errors.png"]
+    assert len(shown) == 2 + 2 * len(NETS)
+    assert all((written / "reports" / path).is_file() for path in shown[2:])
+    assert "| **convolution** |" in text
+
+
+def test_the_markdown_follows_the_leaderboard() -> None:
+    pictures = {"curves": ["all-nets", "a", "b"], "confusion": [], "weights": ["a.x", "b.y"]}
+    text = page.markdown_page("| table |", pictures, ["b", "a"])
+    assert re.findall(r"(?:curves|weights)/(.*).png", text) == ["all-nets", "b", "a", "b.y", "a.x"]
+    assert "Confusion" not in text
+
+
+def test_the_images_are_those_of_the_best_models_errors_and_of_most_models_errors() -> None:
+    labels = np.zeros(6, np.int64)
+    predicted = {
+        "best": np.array([0, 1, 0, 0, 0, 1]),
+        "second": np.array([0, 0, 1, 1, 0, 1]),
+        "third": np.array([0, 0, 1, 0, 1, 1]),
+    }
+    hard = hard_images(labels, predicted, "best")
+    assert hard.rows.tolist() == [5, 2, 1], "most wrong votes first"
+    assert (hard.of_best, hard.of_most) == ((2, 2), (1, 1))
+
+
+def test_no_more_images_than_the_limit_and_the_best_models_errors_before_others() -> None:
+    labels = np.zeros(1000, np.int64)
+    best, other = labels.copy(), labels + 1
+    best[-60:] = 2
+    hard = hard_images(labels, {"best": best, "other": other, "third": other}, "best")
+    assert len(hard.rows) == AT_MOST
+    assert set(hard.rows) == {*range(AT_MOST - 60), *range(940, 1000)}
+    assert (hard.of_best, hard.of_most) == ((60, 60), (AT_MOST - 60, 940))
+    hard = hard_images(labels, {"best": other}, "best")
+    assert hard.rows.tolist() == [*range(AT_MOST)]
+    assert (hard.of_best, hard.of_most) == ((AT_MOST, 1000), (0, 0))
+
+
+def test_the_sprite_holds_every_image_to_the_pixel() -> None:
+    images = np.random.default_rng(7).random((COLUMNS + 2, 5, 7), dtype=np.float32)
+    picture = np.asarray(Image.open(io.BytesIO(sprite(images))))
+    assert picture.shape == (2 * 5, COLUMNS * 7)
+    for k, image in enumerate(images):
+        row, column = divmod(k, COLUMNS)
+        part = picture[5 * row : 5 * row + 5, 7 * column : 7 * column + 7]
+        assert np.array_equal(part, np.round(255 * image))
+
+
+@pytest.mark.parametrize(("low", "wide"), [(0.9, False), (0.2, True)])
+def test_models_far_apart_get_a_stretched_axis(low: float, wide: bool) -> None:
+    accuracy = np.array([0.99, low])
+    chart = leaderboard_chart(["a", "b"], accuracy, accuracy - 0.01, accuracy + 0.01, ["neural net", "baseline"])
+    x = chart["layer"][0]["encoding"]["x"]
+    assert x["scale"]["type"] == ("log" if wide else "linear")
+    assert ("stretched" in x["axis"]["title"]) == wide
+    place = chart["data"]["values"][0]["accuracy_at"]
+    assert place == pytest.approx(1 / 0.012 if wide else 0.99, abs=1e-5)
+    assert np.isfinite(stretched(1.0))
+
+
+def test_curves_leave_out_what_is_no_number_and_mark_what_was_kept() -> None:
+    history = pd.DataFrame(
+        {"epoch": [1, 2, 3], "accuracy": [0.5, 0.6, 0.1], "loss": [1.0, np.inf, np.nan], "val_loss": [1.2, 0.0, 2.0]}
+    )
+    chart = curves_chart({"net": history}, {"net": 2}, "loss")
+    values = pd.DataFrame(chart["data"]["values"])
+    assert len(values) == 4
+    assert values.loc[values["ring"], ["set", "epoch"]].to_numpy().tolist() == [["validation", 2]]
+    assert (values["at"] > 0).all(), "a logarithmic axis has no 0"
+    compiled(chart)
+
+
+def test_without_a_validation_set_the_training_curve_is_marked() -> None:
+    history = pd.DataFrame({"epoch": [1], "accuracy": [1.0], "loss": [0.1]})
+    chart = curves_chart({"net": history}, {"net": 1}, "accuracy")
+    (point,) = chart["data"]["values"]
+    assert (point["set"], point["ring"], point["label"]) == ("training", True, "100.00 %")
+    compiled(chart)
+
+
+def test_every_chart_has_a_description_and_draws_with_vega_alone(read: Reader) -> None:
+    charts = json.loads(read.scripts["data"])["charts"]
+    assert set(charts) == {"leaderboard", "classes", "accuracy", "loss"}
+    for chart in charts.values():
+        assert "schema/vega/v" in chart["$schema"]
+        assert chart["description"]
+
+
+def test_classes_keep_their_order_whatever_their_names() -> None:
+    table = pd.DataFrame({"model": "m", "class": ["b", "a"], "precision": 1.0, "recall": 0.5, "f1": 0.7})
+    chart = classes_chart(table, ["b", "a"], ["m"])
+    assert chart["encoding"]["y"]["sort"] == ["b", "a"]
+    assert chart["encoding"]["x"]["scale"]["domain"] == [0.5, 1]
+
+
+def test_the_level_of_significance_is_the_leaderboards() -> None:
+    assert page.SIGNIFICANT == leaderboard.SIGNIFICANT
+    assert percent(0.98946) == "98.95 %"
+
+
+def colours(style: str, scheme: str) -> dict[str, str]:
+    light, dark = style.split("@media (prefers-color-scheme: dark)", 1)
+    found = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", light))
+    if scheme == "dark":
+        found |= dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", dark.split("\n}\n", 1)[0]))
+    return found
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio as the Web Content Accessibility Guidelines define it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    brighter, darker = sorted((luminance(one), luminance(other)), reverse=True)
+    return (brighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_stand_out(scheme: str) -> None:
+    found = colours((ROOT / "stages/report/page.css").read_text(), scheme)
+    for text in ("ink", "quiet", "accent", "wrong", "right"):
+        for ground in ("ground", "raised"):
+            assert contrast(found[text], found[ground]) >= 4.5, (text, ground)
+    for mark in ("edge", *(f"series-{k}" for k in range(8))):
+        assert contrast(found[mark], found["ground"]) >= 3, mark
+
+
+def test_the_committed_page_is_small() -> None:
+    path = ROOT / pages.PAGE
+    if not path.is_file():
+        pytest.skip("the report has not been written yet")
+    assert path.stat().st_size < MEGABYTE
