@@ -7,12 +7,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# Columns of `dvc exp show` that only repeat: hashes, and metrics that the summary has too.
-NOISE := .*(metrics|timings)/.*|^(data|models|reports|stages)/|Created
+REMOTES_STAMP := $(VENV)/.installed-remotes
+PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments test lint readme lock clean help setup
+.PHONY: repro quick experiments test remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -22,10 +22,16 @@ quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the wo
 	@python -m tools.quick
 
 experiments: setup  ## compare experiments: test accuracies and the settings that differ
-	@dvc exp show --only-changed --no-pager --drop '$(NOISE)'
+	@python -m tools.experiments
 
+# A file's tests go to one worker: they share what is costly to make.
 test: setup  ## run the tests
-	python -m pytest --numprocesses 2
+	python -m pytest --numprocesses 2 --dist loadfile
+
+remotes: $(REMOTES_STAMP)  ## add to the environment what models on S3 or SSH need
+
+test-remotes: remotes  ## run the tests of S3 and SSH on servers of their own; fails where a piece is missing
+	python -m pytest -m remotes tests/test_remotes.py
 
 lint: setup  ## check style, format and types
 	ruff check .
@@ -35,18 +41,26 @@ lint: setup  ## check style, format and types
 readme: setup  ## write the generated parts of README.md: leaderboard and stage graph
 	@python -m tools.readme
 
-lock: setup  ## compile requirements.txt from pyproject.toml again
+# What both files have is to have one version, hence the constraint.
+lock: setup  ## compile requirements.txt and requirements-remotes.txt from pyproject.toml again
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group dev pyproject.toml --output-file requirements.txt
+	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --upgrade --group remotes --constraint requirements.txt \
+	    --output-file requirements-remotes.txt
 
 clean:  ## remove the environment, caches, and what dvc can bring back (the DVC cache stays)
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/split models
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-setup: $(STAMP)
+setup: $(STAMP) $(PLOTS)
+
+# The page of `dvc plots show` and `diff`, with its JavaScript from the environment.
+$(PLOTS): $(STAMP) tools/plots_template.py
+	@python -m tools.plots_template
 
 $(STAMP): requirements.txt
 	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do
@@ -64,3 +78,9 @@ $(STAMP): requirements.txt
 	# Without bytecode every process would compile TensorFlow anew.
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	touch $(STAMP)
+
+$(REMOTES_STAMP): requirements-remotes.txt $(STAMP)
+	@echo "remotes: installing into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements-remotes.txt
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	touch $(REMOTES_STAMP)

@@ -1,0 +1,248 @@
+"""Experiments as the README runs them: by command line, queued, with a net more and a net less; then compared."""
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from pipelines import BASELINES, NETS, ROOT, Project
+from ruamel.yaml import YAML
+
+from tools.experiments import Row, differing, table
+
+QUEUE_SECONDS = 900
+LAYERS = "{flatten: {class: Flatten}, output: {class: Dense, units: classes, activation: softmax}}"
+WIDE = f"{{layers: {LAYERS}, epochs: 1, batch_size: 32}}"
+
+
+class Experiments(NamedTuple):
+    """A project with experiments.
+
+    Attributes
+    ----------
+    project : Project
+        Its workspace holds the experiment "units".
+    shown : dict of str to dict
+        Name -> what `dvc exp show --json` says of it; the commit that all began from is "main".
+    trained : dict of str to list of str
+        Name -> the training stages that ran.
+    """
+
+    project: Project
+    shown: dict[str, dict[str, Any]]
+    trained: dict[str, list[str]]
+
+
+@pytest.fixture(scope="module")
+def compared(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Experiments:
+    """Four queued experiments, two of them of one command, and one in the workspace."""
+    project = finished.copy(tmp_path_factory.mktemp("experiments") / "project")
+    run = ("dvc", "exp", "run")
+    project.succeed(*run, "--queue", "--name", "epochs", "-S", "nets.dense.epochs=1,2")
+    project.succeed(*run, "--queue", "--name", "added", "-S", f"+nets.wide={WIDE}")
+    project.succeed(*run, "--queue", "--name", "removed", "-S", "~nets.convolution")
+    project.succeed("dvc", "queue", "start")
+    try:
+        wait_for_queue(project)
+    finally:
+        project.run("dvc", "queue", "stop", "--kill")
+    ran = {
+        name: re.findall(r"Running stage '([^']+)'", project.succeed("dvc", "queue", "logs", name).output)
+        for name in ("epochs-1", "epochs-2", "added", "removed")
+    }
+    ran["units"] = project.succeed(*run, "--name", "units", "-S", "nets.dense.layers.hidden.units=6").stages
+    _, commit = json.loads(project.succeed("dvc", "exp", "show", "--json").output)
+    shown = {"main": commit} | {experiment["name"]: experiment["revs"][0] for experiment in commit["experiments"]}
+    trained = {name: [stage for stage in stages if stage.startswith("train-")] for name, stages in ran.items()}
+    return Experiments(project, shown, trained)
+
+
+@pytest.fixture
+def project(compared: Experiments, tmp_path: Path) -> Project:
+    """A copy of the project, to change."""
+    return compared.project.copy(tmp_path / "project")
+
+
+def wait_for_queue(project: Project) -> None:
+    """Wait until every queued experiment has ended well."""
+    end = time.monotonic() + QUEUE_SECONDS
+    while re.search(r"\b(Queued|Running)\b", status := project.succeed("dvc", "queue", "status").output):
+        assert time.monotonic() < end, f"the queue is not done after {QUEUE_SECONDS} s:\n{status}"
+        time.sleep(2)
+    assert "Failed" not in status, status
+
+
+def params(state: dict[str, Any]) -> dict[str, Any]:
+    return state["data"]["params"]["params.yaml"]["data"]
+
+
+def accuracies(state: dict[str, Any]) -> dict[str, float]:
+    return state["data"]["metrics"]["reports/summary.json"]["data"]
+
+
+def lock(project: Project, revision: str) -> dict[str, Any]:
+    text = project.succeed("git", "show", f"{revision}:dvc.lock").output
+    return YAML(typ="safe").load(text)["stages"]
+
+
+def test_every_experiment_is_listed_with_its_parameters(compared: Experiments) -> None:
+    set_otherwise = {
+        name: differing(params(compared.shown["main"]), params(state)) for name, state in compared.shown.items()
+    }
+    assert set_otherwise == {
+        "main": [],
+        "epochs-1": ["nets.dense.epochs=1"],
+        "epochs-2": ["nets.dense.epochs=2"],
+        "added": [f"+nets.wide={WIDE}"],
+        "removed": ["~nets.convolution"],
+        "units": ["nets.dense.layers.hidden.units=6"],
+    }
+
+
+def test_every_experiment_is_listed_with_the_accuracies_of_its_own_models(compared: Experiments) -> None:
+    before = accuracies(compared.shown["main"])
+    assert set(before) == {*BASELINES, *NETS}
+    for name, state in compared.shown.items():
+        after = accuracies(state)
+        added, removed = {"added": {"wide"}}.get(name, set()), {"removed": {"convolution"}}.get(name, set())
+        assert set(after) == (set(before) | added) - removed
+        assert {model for model in before if model in after and after[model] != before[model]} <= {"dense"}
+        for model, accuracy in after.items():
+            metrics = state["data"]["metrics"][f"reports/metrics/{model}.json"]["data"]
+            assert metrics["test_accuracy"] == accuracy
+    assert len({accuracies(compared.shown[name])["dense"] for name in ("main", "epochs-1", "units")}) > 1
+
+
+def test_only_the_net_that_was_changed_is_trained(compared: Experiments) -> None:
+    changed = {
+        "epochs-1": ["train-nets@dense"],
+        "epochs-2": ["train-nets@dense"],
+        "added": ["train-nets@wide"],
+        "removed": [],
+        "units": ["train-nets@dense"],
+    }
+    assert compared.trained == changed
+    before = lock(compared.project, compared.shown["main"]["rev"])
+    for name, stages in changed.items():
+        after = lock(compared.project, compared.shown[name]["rev"])
+        assert [stage for stage in after if stage.startswith("train-") and after[stage] != before.get(stage)] == stages
+
+
+def test_the_workspace_has_the_experiment_that_ran_in_it_and_nothing_left_to_run(compared: Experiments) -> None:
+    assert json.loads(compared.project.read("reports/summary.json")) == accuracies(compared.shown["units"])
+    assert "up to date" in compared.project.succeed("dvc", "status").output
+
+
+def test_the_best_experiment_is_taken_into_the_workspace_without_computing(
+    compared: Experiments, project: Project
+) -> None:
+    project.succeed("git", "checkout", "--quiet", ".")
+    project.succeed("dvc", "exp", "apply", "added")
+    assert json.loads(project.read("reports/summary.json")) == accuracies(compared.shown["added"])
+    assert (project.folder / "models/nets/wide.keras").is_file()
+    assert project.repro() == []
+    project.succeed("dvc", "exp", "branch", "epochs-2", "two-epochs")
+    assert "two-epochs" in project.succeed("git", "branch").output
+    project.succeed("dvc", "exp", "remove", "epochs-1", "removed")
+    left = project.succeed("dvc", "exp", "list", "--name-only").output.split()
+    assert sorted(left) == ["added", "epochs-2", "units"]
+
+
+def test_two_commits_are_compared_by_metrics_parameters_and_plots(project: Project) -> None:
+    project.commit()
+    between = ("HEAD~1", "HEAD", "--json")
+    changed = json.loads(project.succeed("dvc", "params", "diff", *between).output)
+    assert changed == {"params.yaml": {"nets.dense.layers.hidden.units": {"old": 8, "new": 6, "diff": -2}}}
+
+    metrics = json.loads(project.succeed("dvc", "metrics", "diff", *between).output)
+    files = {file for file in metrics if file.startswith("reports/metrics/")}
+    assert files == {"reports/metrics/dense.json"}
+    parameters = metrics["reports/metrics/dense.json"]["parameters"]
+    assert parameters["diff"] == parameters["new"] - parameters["old"] < 0
+
+    plots = json.loads(project.succeed("dvc", "plots", "diff", *between).output)
+    assert "errors" not in plots
+    [curves] = plots["data"]["reports/history/dense.csv"]
+    assert {point["rev"] for point in curves["content"]["data"]["values"]} == {"HEAD~1", "HEAD"}
+    [confusion] = plots["data"]["reports/confusion/dense.csv"]
+    assert confusion["revisions"] == ["HEAD~1", "HEAD"]
+    pictures = plots["data"]["reports/pictures/weights/dense.hidden.png"]
+    assert [picture["revisions"] for picture in pictures] == [["HEAD~1"], ["HEAD"]]
+    before, after = (Path(picture["url"]).read_bytes() for picture in pictures)
+    assert before != after
+
+
+def test_experiments_are_compared_by_accuracies_and_settings_alone(
+    compared: Experiments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # tools/ is no part of the small project
+    monkeypatch.setenv("COLUMNS", "120")
+    output = compared.project.succeed("python", "-m", "tools.experiments").output
+    accuracy_lines, settings = (part.splitlines() for part in output.strip("\n").split("\n\n"))
+    assert max(map(len, accuracy_lines + settings)) <= 120
+    models, *cells = (line.split() for line in accuracy_lines)
+    assert set(models) == {*BASELINES, *NETS, "wide"}
+    shown = {name: dict(zip(models, row, strict=True)) for name, *row in cells}
+    assert set(shown) == {"workspace", *compared.shown}
+    for name, state in compared.shown.items():
+        expected = {model: f"{accuracy:.4f}" for model, accuracy in accuracies(state).items()}
+        assert {model: cell for model, cell in shown[name].items() if cell != "-"} == expected
+    assert {tuple(line.split(maxsplit=1)) for line in settings} >= {
+        ("workspace", "nets.dense.layers.hidden.units=6"),
+        ("units", "nets.dense.layers.hidden.units=6"),
+        ("epochs-1", "nets.dense.epochs=1"),
+        ("removed", "~nets.convolution"),
+    }
+
+
+def test_the_default_models_and_any_number_of_settings_fit_on_120_columns() -> None:
+    declared = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    models = [*declared["baselines"], *declared["nets"]]
+    before = {"nets": declared["nets"]}
+    after = {"nets": {name: {**net, "epochs": 2, "batch_size": 7} for name, net in declared["nets"].items()}}
+    after["nets"]["new"] = declared["nets"]["deep-cnn"]
+    found = [
+        Row("workspace", dict.fromkeys(models, 0.98765), []),
+        Row("  rowdy-dato (running)", dict.fromkeys(models, 0.9), differing(before, after)),
+    ]
+    lines = table(found, 120).splitlines()
+    assert lines[0].split() == models, "one column a model, in one row"
+    assert lines[1].split() == ["workspace", *["0.9877"] * len(models)]
+    assert max(map(len, lines)) <= 120
+    assert len(found[1].settings) == 2 * len(declared["nets"]) + 1
+    assert "".join(lines[4:]).replace(" ", "") == "".join(["rowdy-dato(running)", *found[1].settings]).replace(" ", "")
+
+
+def test_a_table_that_is_too_wide_is_folded() -> None:
+    found = [
+        Row("main", {"one-model": 0.5, "another": 0.25}, []),
+        Row("  less", {"another": 0.75}, ["~nets.one-model"]),
+    ]
+    assert table(found, 20) == (
+        "        one-model\n"
+        "main       0.5000\n"
+        "  less          -\n"
+        "\n"
+        "        another\n"
+        "main     0.2500\n"
+        "  less   0.7500\n"
+        "\n"
+        "  less  ~nets.one-mo\n"
+        "          del"
+    )
+
+
+def test_settings_that_differ_are_in_the_words_of_the_command_line() -> None:
+    before = {"split": {"rows": None, "test": 0.2}, "nets": {"a": {"epochs": 2}, "b": {"epochs": 3}}}
+    after = {
+        "split": {"rows": 40, "test": 0.2},
+        "nets": {"a": {"epochs": 2, "seed": None}, "c": {"layers": {"x": [1, 2]}}},
+    }
+    assert differing(before, after) == [
+        "split.rows=40",
+        "+nets.a.seed=null",
+        "~nets.b",
+        "+nets.c={layers: {x: [1, 2]}}",
+    ]
