@@ -12,7 +12,7 @@ PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments test remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick experiments test test-trained remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -27,6 +27,9 @@ experiments: setup  ## compare experiments: test accuracies and the settings tha
 # A file's tests go to one worker: they share what is costly to make.
 test: setup  ## run the tests
 	python -m pytest --numprocesses 2 --dist loadfile
+
+test-trained: setup  ## run the tests of the models that `make repro` trains
+	python -m pytest -m trained tests/test_predict.py
 
 remotes: $(REMOTES_STAMP)  ## add to the environment what models on S3 or SSH need
 

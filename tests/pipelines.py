@@ -109,8 +109,24 @@ class Project:
         return Project(folder)
 
 
-def make(folder: Path) -> Project:
-    """Make a small project, commit it, and run it once."""
+def small(params: dict[str, Any]) -> None:
+    """Declare four small models of two kinds in place of the default ones."""
+    params["baselines"], params["nets"] = BASELINES, NETS
+    params["pictures"]["weights"] = {"dense": {"hidden": {"columns": 4, "range": 1.0}}}
+
+
+def make(folder: Path, change: Callable[[dict[str, Any]], object] = small, side: int = SIDE) -> Project:
+    """Make a small project, commit it, and run it once.
+
+    Parameters
+    ----------
+    folder : Path
+        To make.
+    change : callable
+        Changes the default params.yaml, parsed, in place.
+    side : int
+        Height and width of the synthetic digits in pixels.
+    """
     folder.mkdir()
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(ROOT / name, folder)
@@ -121,16 +137,11 @@ def make(folder: Path) -> Project:
     (folder / "reports" / "history").mkdir(parents=True)
     (folder / "reports" / "history" / ".gitkeep").touch()
     shutil.copy(ROOT / "params.yaml", folder)
-    write_digits(folder / "data" / "mnist", compressed=True)
+    write_digits(folder / "data" / "mnist", compressed=True, side=side)
 
     project = Project(folder)
-
-    def small(params: dict) -> None:
-        params["fetch"] = {"source": "data/mnist"}
-        params["baselines"], params["nets"] = BASELINES, NETS
-        params["pictures"]["weights"] = {"dense": {"hidden": {"rows": 2, "columns": 4, "range": 1.0}}}
-
-    project.edit(small)
+    project.edit(lambda params: params.update(fetch={"source": "data/mnist"}))
+    project.edit(change)
     project.succeed("git", "init", "--quiet", "--initial-branch", "main")
     for key, value in (("user.name", "A tester"), ("user.email", "tester@example.org")):
         project.succeed("git", "config", key, value)
@@ -139,11 +150,11 @@ def make(folder: Path) -> Project:
     return project
 
 
-def write_digits(folder: Path, *, compressed: bool) -> None:
+def write_digits(folder: Path, *, compressed: bool, side: int = SIDE) -> None:
     """Write the four IDX files of a data set whose classes are bright bars at different heights, with noise."""
     random = np.random.default_rng(7)
     labels = random.integers(0, CLASSES, TRAIN_ROWS + TEST_ROWS).astype(np.uint8)
-    images = random.integers(0, 120, (len(labels), SIDE, SIDE)).astype(np.uint8)
+    images = random.integers(0, 120, (len(labels), side, side)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[3 * label : 3 * label + 3, 2:10] += 45
     files = Digits(images, labels, TRAIN_ROWS).files()

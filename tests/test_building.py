@@ -663,7 +663,7 @@ def test_the_default_models_pass_both_checks() -> None:
     check_classes(BASELINES, DEFAULT, SEED)
     pictures = {
         "sgd": {"coefficients": WeightMap(rows=2, columns=5)},
-        "mlp-48": {"hidden": WeightMap(rows=6, columns=8)},
+        "mlp-48": {"hidden": WeightMap(columns=7)},
     }
     check_models(BASELINES, DEFAULT, pictures, image_size=(28, 28), classes=10, seed=SEED)
 
@@ -690,10 +690,10 @@ def test_grids_too_small_for_the_weights() -> None:
     declared = {name: DEFAULT[name] for name in ("softmax", "mlp-48")}
     with pytest.raises(UserError) as caught:
         check_models(BASELINES, declared, pictures, image_size=(28, 28), classes=10, seed=SEED)
-    place = "params.yaml: pictures.weights"
+    place, remedy = "params.yaml: pictures.weights", "leave 'rows' out, and there are as many as are needed"
     assert str(caught.value).splitlines() == [
-        f"{place}.sgd.coefficients: a grid of 2 x 4 has 8 cells, and there are 10 maps",
-        f"{place}.mlp-48.hidden: a grid of 6 x 7 has 42 cells, and there are 48 maps",
+        f"{place}.sgd.coefficients: a grid of 2 x 4 has 8 cells, and there are 10 maps; {remedy}",
+        f"{place}.mlp-48.hidden: a grid of 6 x 7 has 42 cells, and there are 48 maps; {remedy}",
         f"{place}.mlp-48.flatten: this layer has no weights to draw; those of mlp-48 that have: hidden, output",
     ]
 

@@ -209,8 +209,8 @@ VALUES = [
         "nets.mlp-128-64.layers.hidden1.class: is 3: must be a valid string",
     ),
     (
-        "rows: 6, columns: 8",
-        "rows: 101, columns: 8",
+        "hidden: {columns: 8",
+        "hidden: {rows: 101, columns: 8",
         "pictures.weights.mlp-48.hidden.rows: is 101: must be less than or equal to 100",
     ),
     (
@@ -267,14 +267,14 @@ KEYS = [
         "fetch.openml: unknown key 'nam'; did you mean 'name'? allowed: data_id, name, server, train_rows, version",
     ),
     (
-        ("rows: 6, columns: 8", "rows: 6, colums: 8"),
+        ("hidden: {columns: 8", "hidden: {colums: 8"),
         "colums",
         "pictures.weights.mlp-48.hidden: unknown key 'colums'; did you mean 'columns'? allowed: columns, range, rows",
     ),
     (
-        ("{rows: 6, columns: 8", "{rows: 6"),
+        ("hidden: {columns: 8", "hidden: {rows: 6"),
         "{rows: 6,",
-        "pictures.weights.mlp-48.hidden: 'rows' and 'columns' go together: give both or neither",
+        "pictures.weights.mlp-48.hidden: 'rows' goes with 'columns': give both, 'columns' alone or neither",
     ),
     (("    epochs: 30\n", ""), "  softmax:", "nets.softmax: 'epochs' is missing"),
     (("{class: Flatten}", "{}"), "flatten: {}", "nets.softmax.layers.flatten: 'class' is missing"),

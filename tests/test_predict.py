@@ -25,6 +25,7 @@ from stages.fetch.idx import read_images, read_labels
 from stages.predict.__main__ import main
 from stages.predict.preparing import prepare
 from stages.predict.reading import as_grey, read_picture
+from stages.store import places
 from stages.store.arrays import save_classes
 from stages.store.baselines import load_baseline, save_baseline
 from stages.store.nets import load_net, save_net
@@ -166,6 +167,32 @@ def test_a_picture_gets_the_class_that_the_array_gets(
     same = np.mean([name == f"digit {code}" for name, code in zip(found, codes, strict=True)])
     # The net has seen 3,000 digits and is less sure of itself than the declared ones, which agree in 99 %.
     assert same >= (1 if form in (grey, inverted, rgba) else {"svc-rbf": 0.97, "mlp-48": 0.94}[model])
+
+
+@pytest.mark.trained
+@pytest.mark.parametrize("form", FORMS)
+def test_the_best_net_gives_a_picture_the_class_that_it_gives_the_array(
+    predict: Callable[..., Ran],
+    tmp_path: Path,
+    hundred: Digits,
+    form: Callable[[Pixels], Image.Image],
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    board = [row["model"] for row in json.loads((ROOT / places.LEADERBOARD).read_text())]
+    best = next((name for name in board if places.net_file(name).is_file()), None)
+    if best is None:
+        # Whoever asks for these tests alone (`make test-trained`) wants them run.
+        (pytest.fail if request.config.option.markexpr == "trained" else pytest.skip)("needs the nets of 'make repro'")
+    for k, image in enumerate(hundred.images):
+        form(image).save(tmp_path / f"{k:03}.png")
+    ran = predict(best, "--json", tmp_path)
+    assert not ran.errors
+    found = [row["class"] for row in json.loads(ran.table)]
+    X = (hundred.images / np.float32(255))[..., np.newaxis]
+    codes = load_net(best).predict(X, verbose=0).argmax(axis=1)
+    assert np.mean([name == str(code) for name, code in zip(found, codes, strict=True)]) >= 0.97
 
 
 @pytest.mark.parametrize("form", [grey, inverted, rgba])

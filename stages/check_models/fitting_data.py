@@ -1,5 +1,6 @@
 """Whether the declared models fit the images and classes at hand."""
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -78,9 +79,9 @@ def _too_small(name: str, pictures: Pictures, maps: Mapping[str, int]) -> list[s
         place = f"params.yaml: pictures.weights.{name}.{layer}"
         if layer not in maps:
             mistakes.append(f"{place}: this layer has no weights to draw; those of {name} that have: {', '.join(maps)}")
-        elif how.rows and how.columns and how.rows * how.columns < maps[layer]:
-            cells = how.rows * how.columns
+        elif (grid := how.grid(maps[layer])) and math.prod(grid) < maps[layer]:
             mistakes.append(
-                f"{place}: a grid of {how.rows} x {how.columns} has {cells} cells, and there are {maps[layer]} maps"
+                f"{place}: a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells, and there are {maps[layer]} "
+                "maps; leave 'rows' out, and there are as many as are needed"
             )
     return mistakes

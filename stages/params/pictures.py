@@ -14,21 +14,29 @@ class WeightMap(Settings):
 
     Attributes
     ----------
-    rows, columns : int or None
-        Grid of maps; None chooses one that fits.
+    columns : int or None
+        Maps side by side; None chooses a grid that fits.
+    rows : int or None
+        Rows of maps; None takes as many as are needed.
     range : float or None
         The weight that is drawn in full colour; None takes the largest.
     """
 
-    rows: Count | None = None
     columns: Count | None = None
+    rows: Count | None = None
     range: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
-    def _whole_grid(self) -> Self:
-        if (self.rows is None) != (self.columns is None):
-            raise ValueError("'rows' and 'columns' go together: give both or neither")
+    def _columns_first(self) -> Self:
+        if self.rows is not None and self.columns is None:
+            raise ValueError("'rows' goes with 'columns': give both, 'columns' alone or neither")
         return self
+
+    def grid(self, maps: int) -> tuple[int, int] | None:
+        """Return rows and columns for a number of maps, which may need more cells; None leaves it to the drawing."""
+        if self.columns is None:
+            return None
+        return self.rows or -(-maps // self.columns), self.columns
 
 
 class Pictures(Settings):

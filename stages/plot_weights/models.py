@@ -111,8 +111,9 @@ def drawn_weights(
         labels = names if per_class else None
         title = f"{model}: weights of {layer}"
         if maps is not None:
-            grid = (wanted.rows, wanted.columns) if wanted.rows and wanted.columns else None
-            figures[layer] = weight_map_figure(maps, title=title, names=labels, rows_columns=grid, vmax=wanted.range)
+            figures[layer] = weight_map_figure(
+                maps, title=title, names=labels, rows_columns=wanted.grid(len(maps)), vmax=wanted.range
+            )
         elif matrix is not None:
             figures[layer] = weight_matrix_figure(matrix, title=title, output_names=labels, vmax=wanted.range)
     return figures

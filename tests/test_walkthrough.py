@@ -1,0 +1,80 @@
+"""The README's walkthrough, command by command as it stands there, on a small data set."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pipelines import ROOT, make
+
+EXAMPLES = ["chalk.jpg", "marker.png", "pencil.jpg"]
+
+
+def commands() -> str:
+    """Return what the README has between its marks."""
+    text = (ROOT / "README.md").read_text()
+    found = re.search(r"<!-- walkthrough -->\n\n```sh\n(.*?)```\n\n<!-- /walkthrough -->", text, re.DOTALL)
+    assert found, "README.md has no walkthrough between its marks"
+    return found[1]
+
+
+def few_models(params: dict[str, Any]) -> None:
+    """Keep three of the default models, with fewer epochs."""
+    params["baselines"] = {"sgd": params["baselines"]["sgd"]}
+    params["nets"] = {name: {**params["nets"][name], "epochs": 2} for name in ("softmax", "mlp-48")}
+    params["pictures"]["weights"] = {name: params["pictures"]["weights"][name] for name in ("sgd", "mlp-48")}
+
+
+def test_the_walkthrough_works_as_it_stands_in_the_readme(tmp_path: Path) -> None:
+    environment = Path(sys.prefix)
+    if not (environment / ".installed").is_file():
+        pytest.skip("needs the environment that 'make' sets up: it would set up another one")
+    project = make(tmp_path / "project", few_models, side=28)
+    shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data" / "examples", project.folder / "data" / "examples")
+    for name in ("Makefile", "requirements.txt", "requirements-remotes.txt"):
+        shutil.copy(ROOT / name, project.folder)
+        os.utime(project.folder / name, (0, 0))  # older than the environment
+    project.commit()
+
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands()],
+        cwd=project.folder,
+        env={
+            **os.environ,
+            "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "MAKEFLAGS": f"VENV={environment}",
+            "DVC_SITE_CACHE_DIR": str(tmp_path / "site-cache"),
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout
+    printed = ran.stdout
+
+    # Experiments, each with its accuracies and the setting that it differs in.
+    assert re.search(r"^  units-64 +0\.\d{4} +0\.\d{4} +0\.\d{4}$", printed, re.MULTILINE), printed
+    assert re.search(r"^  relu +nets\.mlp-48\.layers\.hidden\.activation=relu$", printed, re.MULTILINE), printed
+    assert (project.folder / "dvc_plots" / "index.html").is_file()
+    # The best one is committed, whole.
+    assert "activation: relu" in project.read("params.yaml")
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    assert "up to date" in project.succeed("dvc", "status").output
+    assert project.succeed("git", "log", "--format=%s").output.splitlines()[:2] == [
+        "A place for models",
+        "mlp-48: ReLU instead of sigmoid",
+    ]
+    # Its model is registered, fetched elsewhere, and predicts.
+    assert "v1.0.0" in printed
+    assert (tmp_path / "elsewhere" / "mlp-48.keras").read_bytes() == (
+        project.folder / "models" / "nets" / "mlp-48.keras"
+    ).read_bytes()
+    assert f"\n{785 * 48 + 49 * 4}\n" in printed
+    assert [line.split()[0] for line in printed.splitlines() if line.startswith("data/examples/")] == [
+        f"data/examples/{name}" for name in EXAMPLES
+    ]
