@@ -12,7 +12,7 @@ PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments test test-trained remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick experiments test test-slow test-trained remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -25,8 +25,11 @@ experiments: setup  ## compare experiments: test accuracies and the settings tha
 	@python -m tools.experiments
 
 # A file's tests go to one worker: they share what is costly to make.
-test: setup  ## run the tests
-	python -m pytest --numprocesses 2 --dist loadfile
+test: setup  ## run the tests, but for those of the next three
+	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes'
+
+test-slow: setup  ## run the tests of experiments, versions and the README's walkthrough
+	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
 
 test-trained: setup  ## run the tests of the models that `make repro` trains
 	python -m pytest -m trained tests/test_predict.py

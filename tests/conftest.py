@@ -16,6 +16,11 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that run pipelines: what takes longest is not to wait for the rest."""
+    items.sort(key=lambda item: not {"finished", "compared"} & set(getattr(item, "fixturenames", ())))
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with the default params.yaml."""

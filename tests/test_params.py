@@ -491,7 +491,7 @@ MODELS = "cnn-15x15, deep-cnn, knn, linear-svc, mlp-128-64, mlp-48, sgd, softmax
             "pictures.weights.sgd: unknown layer 'kernel'; allowed: coefficients",
         ),
         (
-            ("hidden: {rows", "hiden: {rows"),
+            ("hidden: {columns", "hiden: {columns"),
             "hiden:",
             "pictures.weights.mlp-48: unknown layer 'hiden'; did you mean 'hidden'? allowed: flatten, hidden, output",
         ),
@@ -512,7 +512,7 @@ def test_all_mistakes_of_all_sections_are_told_at_once(edited_params: Edit) -> N
         ("threads: 0", "threads: x"),
         ("class: SVC", "clas: SVC"),
         ("epochs: 30", "epochs: x"),
-        ("rows: 2", "rows: x"),
+        ("coefficients: {columns: 5", "coefficients: {columns: x"),
     )
     integer = "is 'x': must be a valid integer"
     expected = [
@@ -522,7 +522,7 @@ def test_all_mistakes_of_all_sections_are_told_at_once(edited_params: Edit) -> N
         ("threads: x", f"training.threads: {integer}"),
         ("  svc-rbf:", "baselines.svc-rbf: 'class' is missing"),
         ("epochs: x", f"nets.softmax.epochs: {integer}"),
-        ("{rows: x", f"pictures.weights.sgd.coefficients.rows: {integer}"),
+        ("{columns: x", f"pictures.weights.sgd.coefficients.columns: {integer}"),
     ]
     assert mistakes() == [f"params.yaml, line {line_with(text, marker)}: {rest}" for marker, rest in expected]
 

@@ -94,6 +94,7 @@ def test_a_picture_setting_retrains_nothing(project: Project) -> None:
     assert (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes() != before
 
 
+@pytest.mark.slow
 def test_a_new_net_is_one_edit_and_leaves_no_trace_when_removed(project: Project, tmp_path: Path) -> None:
     project.edit(lambda params: params["nets"].update(wide={**NETS["dense"], "seed": 1, "epochs": 1}))
     assert set(project.repro()) == {*CHECKS, "train-nets@wide", *AFTER_TRAINING}
@@ -125,6 +126,7 @@ def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Pro
     assert set(project.repro()) == {"check-params", "fetch"}
 
 
+@pytest.mark.slow
 def test_no_validation_set_is_the_notebooks_protocol(project: Project) -> None:
     project.edit(lambda params: params["split"].update(validation=0.0))
     project.edit(lambda params: [params["nets"].pop("convolution"), params["baselines"].pop("linear")])
@@ -166,6 +168,7 @@ def test_a_kernel_larger_than_the_image_stops_before_any_training(project: Proje
     assert "Traceback" not in ran.output
 
 
+@pytest.mark.slow
 def test_official_division_and_class_names_reach_every_table(project: Project) -> None:
     names = ["T-shirt/top", "01", "NA", "été"]
     project.edit(lambda params: params["split"].update(test="official", class_names=names))

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 from pipelines import ROOT
+from ruamel.yaml import YAML
 
 from stages.console import UserError
 from tools.agreement import disagreements
+from tools.experiments import Row, differing, table
 from tools.quick import EPOCHS, ROWS, command
 from tools.readme import generated, replaced, stage_graph
 
@@ -68,3 +70,54 @@ def test_the_small_experiment_shortens_every_net() -> None:
     assert f"nets.long.epochs={EPOCHS}" in parts
     assert "nets.short.epochs=1" in parts
     assert "--temp" in parts
+
+
+def test_the_default_models_and_any_number_of_settings_fit_on_120_columns() -> None:
+    declared = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    models = [*declared["baselines"], *declared["nets"]]
+    before = {"nets": declared["nets"]}
+    after = {"nets": {name: {**net, "epochs": 2, "batch_size": 7} for name, net in declared["nets"].items()}}
+    after["nets"]["new"] = declared["nets"]["deep-cnn"]
+    found = [
+        Row("workspace", dict.fromkeys(models, 0.98765), []),
+        Row("  rowdy-dato (running)", dict.fromkeys(models, 0.9), differing(before, after)),
+    ]
+    lines = table(found, 120).splitlines()
+    assert lines[0].split() == models, "one column a model, in one row"
+    assert lines[1].split() == ["workspace", *["0.9877"] * len(models)]
+    assert max(map(len, lines)) <= 120
+    assert len(found[1].settings) == 2 * len(declared["nets"]) + 1
+    assert "".join(lines[4:]).replace(" ", "") == "".join(["rowdy-dato(running)", *found[1].settings]).replace(" ", "")
+
+
+def test_a_table_that_is_too_wide_is_folded() -> None:
+    found = [
+        Row("main", {"one-model": 0.5, "another": 0.25}, []),
+        Row("  less", {"another": 0.75}, ["~nets.one-model"]),
+    ]
+    assert table(found, 20) == (
+        "        one-model\n"
+        "main       0.5000\n"
+        "  less          -\n"
+        "\n"
+        "        another\n"
+        "main     0.2500\n"
+        "  less   0.7500\n"
+        "\n"
+        "  less  ~nets.one-mo\n"
+        "          del"
+    )
+
+
+def test_settings_that_differ_are_in_the_words_of_the_command_line() -> None:
+    before = {"split": {"rows": None, "test": 0.2}, "nets": {"a": {"epochs": 2}, "b": {"epochs": 3}}}
+    after = {
+        "split": {"rows": 40, "test": 0.2},
+        "nets": {"a": {"epochs": 2, "seed": None}, "c": {"layers": {"x": [1, 2]}}},
+    }
+    assert differing(before, after) == [
+        "split.rows=40",
+        "+nets.a.seed=null",
+        "~nets.b",
+        "+nets.c={layers: {x: [1, 2]}}",
+    ]

@@ -14,6 +14,8 @@ from published import MODELS, content, origin
 
 from stages.store.baselines import TRUSTED
 
+pytestmark = pytest.mark.slow
+
 
 class Registry(NamedTuple):
     """A project with two versions of the net "dense", the first in production, and one of "linear".

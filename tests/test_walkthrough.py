@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from pipelines import ROOT, make
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ["chalk.jpg", "marker.png", "pencil.jpg"]
 
 

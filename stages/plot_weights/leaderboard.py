@@ -61,7 +61,7 @@ def leaderboard_figure(
     # 8 inches: shown 800 pixels wide, the letters are about as large as a README's.
     figure = chart(8.0, 1.4 + 0.32 * n, title, note)
     axes = figure.subplots()
-    groups = sorted(set(kinds or [""]))
+    groups = sorted(set(kinds or [""]), reverse=True)  # nets first, in the colour that they have in the report
     for group, colour in zip(groups, PALETTE * len(groups), strict=False):
         rows = np.array([row for row in range(n) if kinds is None or kinds[row] == group])
         # Mixed with white instead of transparent, so that the rule behind does not show through.
