@@ -21,7 +21,7 @@ repro: setup  ## check params.yaml, then run what has changed of the pipeline (t
 quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the workspace (two minutes)
 	@python -m tools.quick
 
-experiments: setup  ## compare experiments: test accuracies and the settings that differ
+experiments: setup  ## compare experiments: accuracies and the settings that differ
 	@python -m tools.experiments
 
 # A file's tests go to one worker: they share what is costly to make.

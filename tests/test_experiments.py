@@ -113,7 +113,7 @@ def test_every_experiment_is_listed_with_the_accuracies_of_its_own_models(compar
         assert {model for model in before if model in after and after[model] != before[model]} <= {"dense"}
         for model, accuracy in after.items():
             metrics = state["data"]["metrics"][f"reports/metrics/{model}.json"]["data"]
-            assert metrics["test_accuracy"] == accuracy
+            assert metrics["validation_accuracy"] == accuracy
     assert len({accuracies(compared.shown[name])["dense"] for name in ("main", "epochs-1", "units")}) > 1
 
 
@@ -182,7 +182,9 @@ def test_experiments_are_compared_by_accuracies_and_settings_alone(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))  # tools/ is no part of the small project
     monkeypatch.setenv("COLUMNS", "120")
     output = compared.project.succeed("python", "-m", "tools.experiments").output
-    accuracy_lines, settings = (part.splitlines() for part in output.strip("\n").split("\n\n"))
+    heading, lines = output.split("\n", 1)
+    assert heading == "validation accuracy (test accuracy where there is no validation set)"
+    accuracy_lines, settings = (part.splitlines() for part in lines.strip("\n").split("\n\n"))
     assert max(map(len, accuracy_lines + settings)) <= 120
     models, *cells = (line.split() for line in accuracy_lines)
     assert set(models) == {*BASELINES, *NETS, "wide"}

@@ -133,6 +133,7 @@ def test_no_validation_set_is_the_notebooks_protocol(project: Project) -> None:
     project.repro()
     metrics = json.loads(project.read("reports/metrics/dense.json"))
     assert metrics["validation_accuracy"] is None
+    assert json.loads(project.read("reports/summary.json"))["dense"] == metrics["test_accuracy"]
     history = pd.read_csv(project.folder / "reports/history/dense.csv")
     assert list(history) == ["epoch", "accuracy", "loss"]
     assert len(history) == 3, "without a validation set all epochs are trained"

@@ -64,19 +64,19 @@ def test_the_walkthrough_works_as_it_stands_in_the_readme(tmp_path: Path) -> Non
     assert re.search(r"^  relu +nets\.mlp-48\.layers\.hidden\.activation=relu$", printed, re.MULTILINE), printed
     assert (project.folder / "dvc_plots" / "index.html").is_file()
     # The best one is committed, whole.
-    assert "activation: relu" in project.read("params.yaml")
+    assert "units: 64" in project.read("params.yaml")
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert "up to date" in project.succeed("dvc", "status").output
     assert project.succeed("git", "log", "--format=%s").output.splitlines()[:2] == [
         "A place for models",
-        "mlp-48: ReLU instead of sigmoid",
+        "mlp-48: 64 hidden units",
     ]
     # Its model is registered, fetched elsewhere, and predicts.
     assert "v1.0.0" in printed
     assert (tmp_path / "elsewhere" / "mlp-48.keras").read_bytes() == (
         project.folder / "models" / "nets" / "mlp-48.keras"
     ).read_bytes()
-    assert f"\n{785 * 48 + 49 * 4}\n" in printed
+    assert f"\n{785 * 64 + 65 * 4}\n" in printed
     assert [line.split()[0] for line in printed.splitlines() if line.startswith("data/examples/")] == [
         f"data/examples/{name}" for name in EXAMPLES
     ]

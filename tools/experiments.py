@@ -1,4 +1,4 @@
-"""Compares experiments: the test accuracy of every model, and the settings that differ.
+"""Compares experiments: the validation accuracy of every model, and the settings that differ.
 
 `dvc exp show` gives each setting a column, which is more than a terminal holds as soon as a net is added. Here models
 are columns, and settings are lines in the words of `dvc exp run -S`. Arguments go to `dvc exp show`: `--num 3`,
@@ -26,7 +26,7 @@ class Row(NamedTuple):
     label : str
         Its name, and its state where it is not done.
     accuracies : dict of str to float
-        Model -> test accuracy, 0-1.
+        Model -> accuracy, 0-1, on the set that decides: validation, where there is one.
     settings : list of str
         What differs from the commit that it began from, in the words of `dvc exp run -S`.
     """
@@ -169,6 +169,7 @@ def main() -> None:
     shown = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if shown.returncode:
         sys.exit(shown.returncode)
+    console.say("validation accuracy (test accuracy where there is no validation set)")
     console.say(table(rows(json.loads(shown.stdout)), shutil.get_terminal_size((WIDTH, 0)).columns))
 
 

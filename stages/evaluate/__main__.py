@@ -46,7 +46,9 @@ def main() -> None:
     save_json(places.LEADERBOARD, rows)
     save_table(places.LEADERBOARD.with_suffix(".csv"), as_table(rows))
     save_text(places.LEADERBOARD.with_suffix(".md"), as_markdown(rows, len(labels)))
-    save_json(places.SUMMARY, {name: metrics[name]["test_accuracy"] for name in declared})
+    # What experiments are compared by: the set that decides, where there is one.
+    deciding = "validation_accuracy" if len(validation_labels) else "test_accuracy"
+    save_json(places.SUMMARY, {name: metrics[name][deciding] for name in declared})
     save_table(places.PER_CLASS, pd.concat(classes))
     for row in rows:
         console.say(f"evaluate: {row['place']:2}. {row['model']}: test accuracy {row['test_accuracy']:.4f}")
