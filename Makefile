@@ -25,8 +25,8 @@ experiments: setup  ## compare experiments: accuracies and the settings that dif
 	@python -m tools.experiments
 
 # A file's tests go to one worker: they share what is costly to make.
-test: setup  ## run the tests, but for those of the next three
-	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes'
+test: setup  ## run the tests, but for the slow ones and those of remotes and trained models
+	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
 
 test-slow: setup  ## run the tests of experiments, versions and the README's walkthrough
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
@@ -56,7 +56,7 @@ lock: setup  ## compile requirements.txt and requirements-remotes.txt from pypro
 	    --output-file requirements-remotes.txt
 
 clean:  ## remove the environment, caches, and what dvc can bring back (the DVC cache stays)
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/raw data/split models
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/checks data/raw data/split models dvc_plots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list the targets

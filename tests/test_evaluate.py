@@ -385,9 +385,9 @@ def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.Cap
     assert json.loads(places.SUMMARY.read_text()) == {"linear": 0.833333, "dummy": 0.333333, "net": 1.0}
     # The net is first: it was better on the validation set.
     assert capsys.readouterr().out.splitlines() == [
-        "evaluate:  1. net: test accuracy 0.6667",
-        "evaluate:  2. linear: test accuracy 0.8333",
-        "evaluate:  3. dummy: test accuracy 0.3333",
+        "evaluate:  1. net: accuracy: validation 1.0000, test 0.6667",
+        "evaluate:  2. linear: accuracy: validation 0.8333, test 0.8333",
+        "evaluate:  3. dummy: accuracy: validation 0.3333, test 0.3333",
     ]
 
 

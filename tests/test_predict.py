@@ -359,14 +359,6 @@ def test_a_folder_gives_its_pictures_in_order(predict: Callable[..., Ran], tmp_p
     ]
 
 
-# What reads as the same digit, however it is stored: name -> how to save it.
-SIXTEEN = np.uint16(257)
-
-
-def _save(file: Path, image: Image.Image, **how: Any) -> None:
-    image.save(file, **how)
-
-
 def _oriented() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
@@ -374,6 +366,8 @@ def _oriented() -> Image.Exif:
 
 
 def kinds() -> dict[str, Callable[[Path, Image.Image], None]]:
+    """What reads as the same digit, however it is stored: name -> how to save it."""
+
     def deep(image: Image.Image, white: int) -> Pixels:
         return (np.asarray(image, np.float32) / 255 * white).astype(np.uint16)  # type: ignore[return-value]
 

@@ -2,7 +2,7 @@
 
 `dvc exp show` gives each setting a column, which is more than a terminal holds as soon as a net is added. Here models
 are columns, and settings are lines in the words of `dvc exp run -S`. Arguments go to `dvc exp show`: `--num 3`,
-`--all-commits`, `--sort-by deep-cnn`.
+`--all-commits`.
 """
 
 import json

@@ -1,5 +1,6 @@
 """Writes the generated parts of README.md: the leaderboard and the graph of the stages."""
 
+import argparse
 import re
 from pathlib import Path
 
@@ -82,8 +83,16 @@ def generated(text: str) -> str:
 
 
 def main() -> None:
-    """Write README.md."""
-    README.write_text(generated(README.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write README.md, or only check that it is up to date."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where the README is out of date")
+    check = parser.parse_args().check
+    before = README.read_text(encoding="utf-8")
+    after = generated(before)
+    if check and after != before:
+        raise console.UserError(f"{README} is not what reports/ and dvc.yaml say; run 'make readme'")
+    if not check:
+        README.write_text(after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from stages.building.nets import build, check_probabilities, make_optimizer
 from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.nets import Net
-from stages.params.pictures import WeightMap
+from stages.params.pictures import MAPS_AT_MOST, WeightMap
 
 Pictures = Mapping[str, Mapping[str, WeightMap]]
 
@@ -79,7 +79,7 @@ def _too_small(name: str, pictures: Pictures, maps: Mapping[str, int]) -> list[s
         place = f"params.yaml: pictures.weights.{name}.{layer}"
         if layer not in maps:
             mistakes.append(f"{place}: this layer has no weights to draw; those of {name} that have: {', '.join(maps)}")
-        elif (grid := how.grid(maps[layer])) and math.prod(grid) < maps[layer]:
+        elif (grid := how.grid(maps[layer])) and math.prod(grid) < min(maps[layer], MAPS_AT_MOST):
             mistakes.append(
                 f"{place}: a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells, and there are {maps[layer]} "
                 "maps; leave 'rows' out, and there are as many as are needed"

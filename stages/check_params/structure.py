@@ -62,7 +62,7 @@ def check_structure(content: CommentedMap) -> Sections:
     models = [*declared.baselines, *declared.nets]
     for name, layers in declared.pictures.weights.items():
         path = ("pictures", "weights", name)
-        # Settings of a model that was taken out for a while do no harm, but a misspelt one would be ignored.
+        # A misspelt name would be ignored.
         if name not in models:
             mistakes.append(at(content, path, unknown(name, models, "model"), parent=path[:-1]))
             continue

@@ -51,7 +51,8 @@ def main() -> None:
     save_json(places.SUMMARY, {name: metrics[name][deciding] for name in declared})
     save_table(places.PER_CLASS, pd.concat(classes))
     for row in rows:
-        console.say(f"evaluate: {row['place']:2}. {row['model']}: test accuracy {row['test_accuracy']:.4f}")
+        validated = f"validation {row['validation_accuracy']:.4f}, " if len(validation_labels) else ""
+        console.say(f"evaluate: {row['place']:2}. {row['model']}: accuracy: {validated}test {row['test_accuracy']:.4f}")
 
 
 if __name__ == "__main__":

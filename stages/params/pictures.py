@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from stages.params.reading import Settings, section
 
+MAPS_AT_MOST = 128  # of one layer that are drawn, the first; more would be too small to see
+
 Count = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -33,10 +35,10 @@ class WeightMap(Settings):
         return self
 
     def grid(self, maps: int) -> tuple[int, int] | None:
-        """Return rows and columns for a number of maps, which may need more cells; None leaves it to the drawing."""
+        """Return rows and columns for a layer of so many maps; None leaves them to the drawing."""
         if self.columns is None:
             return None
-        return self.rows or -(-maps // self.columns), self.columns
+        return self.rows or -(-min(maps, MAPS_AT_MOST) // self.columns), self.columns
 
 
 class Pictures(Settings):

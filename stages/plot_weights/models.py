@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.svm import SVC, NuSVC
 
 from stages.params.pictures import WeightMap
 from stages.plot_weights.image_maps import weight_maps
@@ -51,6 +52,8 @@ def linear_weights(model: ClassifierMixin, height: int, width: int, names: Seque
     coefficients = getattr(model, "coef_", None)
     if not isinstance(coefficients, np.ndarray) or coefficients.ndim != 2:
         return {}
+    if isinstance(model, SVC | NuSVC) and len(names) > 2:
+        return {}  # a row a pair of classes, which is no picture of a class
     maps = weight_maps(coefficients.T, height, width)
     return {} if maps is None else {COEFFICIENTS: Weights(maps, None, len(maps) == len(names))}
 

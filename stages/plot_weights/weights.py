@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from stages.params.pictures import MAPS_AT_MOST
 from stages.plot_weights.figures import (
     DPI,
     GREY,
@@ -39,7 +40,7 @@ def weight_map_figure(
     names: Sequence[str] | None = None,
     rows_columns: tuple[int, int] | None = None,
     vmax: float | None = None,
-    at_most: int = 128,
+    at_most: int = MAPS_AT_MOST,
 ) -> Figure:
     """Draw weights that look at pixels, one small image a unit, filter or class.
 

@@ -81,7 +81,7 @@ def leaderboard_chart(
         "scale": {"type": "log" if wide else "linear", "zero": False, "nice": False, "padding": 10},
     }
     if wide:
-        x["axis"]["values"] = _ticks_between(float(np.min(low)), float(np.max(high)))
+        x["axis"] |= _ticks_between(float(np.min(low)), float(np.max(high)))
     y: Spec = {"field": "model", "type": "nominal", "sort": None, "title": None}
     y["axis"] = {"labelColor": "var(--ink)", "labelFontSize": 13, "labelLimit": 130, "grid": False}
     colour = {
@@ -141,7 +141,7 @@ def curves_chart(histories: Mapping[str, pd.DataFrame], kept: Mapping[str, int],
     if measure == "accuracy":
         points["at"], y_axis = stretched(points["value"]), _stretched_axis("accuracy, stretched towards 100 %")
         if len(points):
-            y_axis["values"] = _ticks_between(points["value"].min(), points["value"].max())
+            y_axis |= _ticks_between(points["value"].min(), points["value"].max())
     else:
         # A logarithm has no place for 0, which six decimals may round to.
         points["at"] = points["value"].clip(lower=1e-6)
@@ -319,9 +319,11 @@ def _stretched_axis(title: str) -> Spec:
     return {"title": title, "labelExpr": f"format({back}, '.3~r') + ' %'"}
 
 
-def _ticks_between(low: float, high: float) -> list[float]:
+def _ticks_between(low: float, high: float) -> Spec:
     coarse, fine = ([tick for tick in ticks if low <= tick <= high] for ticks in ACCURACIES)
-    return [float(stretched(tick)) for tick in (coarse if len(coarse) >= 4 else fine)]
+    ticks = [float(stretched(tick)) for tick in (coarse if len(coarse) >= 4 else fine)]
+    # Between accuracies that lie closer than the finest ticks, Vega finds its own.
+    return {"values": ticks} if len(ticks) > 1 else {}
 
 
 def _round_epochs(last: int) -> list[int]:
