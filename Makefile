@@ -12,7 +12,7 @@ PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments test test-slow test-trained remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick experiments bench test test-slow test-trained remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -23,6 +23,9 @@ quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the wo
 
 experiments: setup  ## compare experiments: accuracies and the settings that differ
 	@python -m tools.experiments
+
+bench: setup  ## compare with the notebook's own cells (an hour and a half; MODELS="knn softmax": these alone)
+	@python -m benchmarks $(MODELS)
 
 # A file's tests go to one worker: they share what is costly to make.
 test: setup  ## run the tests, but for the slow ones and those of remotes and trained models

@@ -52,7 +52,7 @@ def refused(size: int = 8, **layers: Mapping[str, Any]) -> str:
 
 
 def optimizer(**declared: Any) -> keras.optimizers.Optimizer:
-    return make_optimizer(Declared.model_validate(declared), f"{WHERE}.optimizer")
+    return make_optimizer(Declared.model_validate(declared), 100, f"{WHERE}.optimizer")
 
 
 def refused_optimizer(**declared: Any) -> str:
@@ -92,12 +92,12 @@ UNITS = {
 
 @pytest.fixture(scope="module")
 def notebook() -> dict[str, keras.Model]:
-    """The nets of the default params.yaml for MNIST."""
-    return {name: build(name, declared, 28, 28, 10) for name, declared in DEFAULT.items()}
+    """The notebook's nets, of the default params.yaml for MNIST."""
+    return {name: build(name, DEFAULT[name], 28, 28, 10) for name in PARAMETERS}
 
 
-def test_the_default_nets_are_the_notebooks_five() -> None:
-    assert list(DEFAULT) == list(PARAMETERS)
+def test_the_default_nets_are_the_notebooks_five_and_two_more() -> None:
+    assert list(DEFAULT) == [*PARAMETERS, "fast", "best"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -123,9 +123,53 @@ def test_training_of_the_notebooks_nets(name: str) -> None:
     declared = DEFAULT[name]
     assert declared.early_stopping is not None
     assert (declared.epochs, declared.batch_size, declared.early_stopping.patience) == TRAINING[name]
-    made = make_optimizer(declared.optimizer, WHERE)
+    made = make_optimizer(declared.optimizer, 100, WHERE)
     assert type(made) is keras.optimizers.Adam
     assert {**made.get_config(), "name": ""} == {**keras.optimizers.Adam().get_config(), "name": ""}
+
+
+def test_a_schedule_may_ask_for_the_steps_of_the_whole_training() -> None:
+    schedule = {"class": "CosineDecay", "initial_learning_rate": 0.5, "decay_steps": "steps"}
+    made = optimizer(**{"class": "SGD"}, learning_rate=schedule)
+    assert made.get_config()["learning_rate"]["config"]["decay_steps"] == 100
+    kept = make_optimizer(Declared.model_validate({"class": "SGD", "learning_rate": schedule}), 7, WHERE)
+    assert kept.get_config()["learning_rate"]["config"]["decay_steps"] == 7
+
+
+def with_precision(precision: str, **layers: Mapping[str, Any]) -> keras.Model:
+    declared = Net.model_validate({"layers": layers, "epochs": 1, "batch_size": 8, "precision": precision})
+    model = build("x", declared, 12, 12, 3)
+    check_probabilities(model, WHERE)
+    return model
+
+
+def test_precision_is_what_layers_compute_in_all_but_the_last() -> None:
+    layers = {"filters": {"class": "Conv2D", "filters": 4, "kernel_size": 5}, "flatten": FLATTEN, "output": SOFTMAX}
+    mixed = with_precision("mixed_bfloat16", **layers)
+    computed = {layer.name: layer.compute_dtype for layer in mixed.layers[1:]}
+    assert computed == {"filters": "bfloat16", "flatten": "bfloat16", "output": "float32"}
+    assert {weight.dtype for weight in mixed.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in built(12, **layers).layers} == {"float32"}
+
+
+def test_a_layer_may_keep_its_own_precision() -> None:
+    filters = {"class": "Conv2D", "filters": 4, "kernel_size": 5, "dtype": "float32"}
+    mixed = with_precision("mixed_bfloat16", filters=filters, flatten=FLATTEN, output=SOFTMAX)
+    assert [layer.compute_dtype for layer in mixed.layers[1:]] == ["float32", "bfloat16", "float32"]
+
+
+def test_the_fourier_domain_is_float32_in_every_precision() -> None:
+    filters = {"class": "Conv2D", "filters": 4, "kernel_size": 5, "method": "fourier"}
+    keras.utils.set_random_seed(0)
+    mixed = with_precision("mixed_bfloat16", filters=filters, flatten=FLATTEN, output=SOFTMAX)
+    images = keras.random.uniform((5, 12, 12, 1), seed=0)
+    layer = mixed.get_layer("filters")
+    exact = keras.ops.conv(images, layer.kernel) + layer.bias
+    found = layer(images)
+    assert found.dtype == "bfloat16"
+    # What goes in and comes out has 8 bits, so a few thousandths; sums in 8 bits would be some hundredths off.
+    assert float(keras.ops.max(keras.ops.abs(keras.ops.cast(found, "float32") - exact))) < 0.01
+    assert plain(mixed).get_layer("filters").compute_dtype == "bfloat16"
 
 
 def test_regularisation_and_initialisation_of_the_notebooks_nets(notebook: dict[str, keras.Model]) -> None:
@@ -157,7 +201,7 @@ def test_pooling_of_the_notebooks_nets(notebook: dict[str, keras.Model]) -> None
 
 
 def test_the_same_declarations_for_other_images_and_classes() -> None:
-    counts = {name: build(name, declared, 20, 20, 3).count_params() for name, declared in DEFAULT.items()}
+    counts = {name: build(name, DEFAULT[name], 20, 20, 3).count_params() for name in PARAMETERS}
     assert counts == {
         "softmax": 400 * 3 + 3,
         "mlp-48": (400 + 1) * 48 + (48 + 1) * 3,
@@ -359,7 +403,7 @@ FOREIGN = "cannot be used: it would run foreign code"
 )
 def test_layers_and_settings_that_keras_does_not_have(layer: dict[str, Any], sentence: str | None) -> None:
     with pytest.raises(UserError) as caught:
-        make_layer("layer", Layer.model_validate(layer), 3, f"{WHERE}.layers.layer")
+        make_layer("layer", Layer.model_validate(layer), 3, "float32", f"{WHERE}.layers.layer")
     if sentence is None:  # Dense has so many settings that the nearest one alone is named
         sentence = ": unknown setting of Dense: 'unit'; did you mean 'units'?"
         assert str(caught.value).startswith(f"{WHERE}.layers.layer{sentence}")
@@ -464,6 +508,13 @@ def test_a_net_that_cannot_compute() -> None:
         ({"class": "Adm"}, ".class: unknown Keras optimiser 'Adm'; did you mean 'Adam'?"),
         ({"class": "SGD", "lr": 0.1}, None),
         ({"class": "Adam", "learning_rate": -1.0}, ".learning_rate: is -1.0: must be greater than 0"),
+        (
+            {
+                "class": "Adam",
+                "learning_rate": {"class": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": "step"},
+            },
+            ".learning_rate: CosineDecay cannot use its settings: ",
+        ),
         ({"class": "Adam", "learning_rate": 0}, ".learning_rate: is 0: must be greater than 0"),
         ({"class": "SGD", "momentum": 3}, ": SGD refuses its settings: `momentum` must be a float between [0, 1]."),
         (
@@ -670,7 +721,9 @@ def test_the_default_models_pass_both_checks() -> None:
 
 def test_every_model_that_does_not_fit_the_data_is_told_at_once() -> None:
     with pytest.raises(UserError) as caught:
-        check_models(BASELINES, DEFAULT, {}, image_size=(12, 12), classes=10, seed=SEED)
+        check_models(
+            BASELINES, {name: DEFAULT[name] for name in PARAMETERS}, {}, image_size=(12, 12), classes=10, seed=SEED
+        )
     first, second = str(caught.value).splitlines()
     assert first.startswith(
         "params.yaml: nets.cnn-15x15.layers.filters: Conv2D does not fit what comes in, (None, 12, 12, 1)"

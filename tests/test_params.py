@@ -24,7 +24,7 @@ NO_PICTURES = "pictures:\n  weights: {}\n"
 ONE_BASELINE = "baselines:\n  nb: {class: GaussianNB}\n"
 
 NAMES = "write letters, digits, hyphens and underscores, at least one of them no digit, and no hyphen in front"
-NET_KEYS = "batch_size, early_stopping, epochs, layers, optimizer, seed"
+NET_KEYS = "batch_size, early_stopping, epochs, layers, optimizer, precision, seed, threads"
 SECTIONS = "baselines, fetch, nets, pictures, split, training"
 
 
@@ -58,7 +58,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_default_file_is_in_order(workspace: Path) -> None:
     sections = check_structure(read())
     assert list(sections.baselines) == ["linear-svc", "sgd", "knn", "svc-rbf"]
-    assert list(sections.nets) == ["softmax", "mlp-48", "mlp-128-64", "cnn-15x15", "deep-cnn"]
+    assert list(sections.nets) == ["softmax", "mlp-48", "mlp-128-64", "cnn-15x15", "deep-cnn", "fast", "best"]
     assert sections.training.seed == 42
     assert sections.pictures.weights["mlp-48"]["hidden"].range == 1.5
 
@@ -80,7 +80,7 @@ def test_a_model_that_is_not_declared_is_refused_by_name(workspace: Path) -> Non
     with pytest.raises(UserError) as caught:
         nets.load_one("sgd")
     assert str(caught.value) == (
-        "params.yaml declares no net 'sgd'; it declares softmax, mlp-48, mlp-128-64, cnn-15x15, deep-cnn"
+        "params.yaml declares no net 'sgd'; it declares softmax, mlp-48, mlp-128-64, cnn-15x15, deep-cnn, fast, best"
     )
 
 
@@ -156,6 +156,12 @@ SHARES = "must be a share above 0 and below 1, or 'official'"
 VALUES = [
     # edit, the line's marker, sentence
     ("epochs: 30", "epochs: 0", "nets.softmax.epochs: is 0: must be greater than or equal to 1"),
+    ("epochs: 30", "epochs: 30\n    threads: -1", "nets.softmax.threads: is -1: must be greater than or equal to 0"),
+    (
+        "epochs: 30",
+        "epochs: 30\n    precision: float16",
+        "nets.softmax.precision: is 'float16': must be 'float32' or 'mixed_bfloat16'",
+    ),
     ("epochs: 30", "epochs: -1", "nets.softmax.epochs: is -1: must be greater than or equal to 1"),
     ("batch_size: 512", "batch_size: 0", "nets.softmax.batch_size: is 0: must be greater than or equal to 1"),
     (
@@ -474,7 +480,7 @@ def test_one_model_at_least_is_declared(workspace: Path) -> None:
     assert mistakes() == ["params.yaml: 'baselines' and 'nets' are both empty; declare one model at least"]
 
 
-MODELS = "cnn-15x15, deep-cnn, knn, linear-svc, mlp-128-64, mlp-48, sgd, softmax, svc-rbf"
+MODELS = "best, cnn-15x15, deep-cnn, fast, knn, linear-svc, mlp-128-64, mlp-48, sgd, softmax, svc-rbf"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +30,13 @@ from stages.params.reading import read, section
 from stages.store import arrays
 from stages.store.baselines import load_baseline
 from stages.store.history import load_history
-from stages.store.nets import load_net
+from stages.store.nets import load_net, save_net
 from stages.store.predictions import load_facts, load_predictions
 from stages.train_baselines.__main__ import main as baselines_main
 from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import parameter_count, predictions, score_kind
 from stages.train_nets.__main__ import main as nets_main
-from stages.train_nets.training import best_epoch, probabilities, summary, train
+from stages.train_nets.training import STEPS_AT_ONCE, best_epoch, probabilities, summary, train
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -87,7 +89,7 @@ def trained(learning: Set, validation: Set | None = None, **settings: Any) -> tu
     keras.utils.set_random_seed(42)
     model = build("tiny", TINY, 8, 8, 4)
     how: dict[str, Any] = {"epochs": 5, "batch_size": 32, "patience": None, "name": "tiny", **settings}
-    optimizer = how.pop("optimizer", None) or make_optimizer(TINY.optimizer, "here")
+    optimizer = how.pop("optimizer", None) or make_optimizer(TINY.optimizer, 100, "here")
     return model, train(model, optimizer, *learning, validation, **how)
 
 
@@ -203,6 +205,37 @@ def test_probabilities_are_rows_that_add_up_to_one(
     np.testing.assert_allclose(judged.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("rows", [300, 320])
+def test_progress_counts_every_step_once(small: Set, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+
+    @contextmanager
+    def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        counted.append(-total)
+        yield counted.append
+
+    monkeypatch.setattr("stages.train_nets.training.progress", progress)
+    learning = tuple(np.concatenate([part, part])[:rows] for part in small)
+    trained(learning, epochs=3, batch_size=10)
+    # More steps an epoch than are done at once, and not a multiple of them.
+    assert counted[0] == -3 * rows // 10 and sum(counted) == 0
+    assert min(counted[1:]) >= 1 and max(counted[1:]) <= STEPS_AT_ONCE
+
+
+def test_a_net_of_mixed_precision_learns_is_saved_and_loaded(
+    small: Set, unseen: Set, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keras.utils.set_random_seed(42)
+    model = build("tiny", TINY.model_copy(update={"precision": "mixed_bfloat16"}), 8, 8, 4)
+    optimizer = make_optimizer(TINY.optimizer, 100, "here")
+    train(model, optimizer, *small, None, epochs=5, batch_size=32, patience=None, name="tiny")
+    save_net("tiny", model)
+    judged = probabilities(load_net("tiny"), unseen[0])
+    assert judged.dtype == np.float32 and np.array_equal(judged, probabilities(model, unseen[0]))
+    assert np.mean(judged.argmax(axis=1) == unseen[1]) > 0.9
+
+
 def test_the_summary_is_the_same_in_every_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build("tiny", TINY, 8, 8, 4)
     texts = set()
@@ -223,7 +256,7 @@ def test_every_default_net_trains_and_predicts(name: str) -> None:
     model = build(name, declared, 28, 28, 10)
     history = train(
         model,
-        make_optimizer(declared.optimizer, "here"),
+        make_optimizer(declared.optimizer, 100, "here"),
         pixels(images),
         labels,
         (pixels(images[:10]), labels[:10]),

@@ -31,8 +31,10 @@ class FourierConv2D(keras.layers.Conv2D):
             )
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve, as Conv2D's method of this name does, before bias and activation."""
-        return fourier_convolution(inputs, kernel)
+        """Convolve, as Conv2D's method of this name does, before bias and activation; always in float32."""
+        # Sums of many large and small values, which cancel: the 8 bits of bfloat16 would leave little of them.
+        convolved = fourier_convolution(ops.cast(inputs, "float32"), ops.cast(kernel, "float32"))
+        return ops.cast(convolved, self.compute_dtype)
 
 
 def plain(model: keras.Model) -> keras.Model:

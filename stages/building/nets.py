@@ -11,10 +11,11 @@ import keras
 from stages.building.fourier import FourierConv2D
 from stages.console import UserError
 from stages.params.declared import Declared
-from stages.params.nets import IMAGE, Net
+from stages.params.nets import FULL_PRECISION, IMAGE, Net, Precision
 from stages.params.reading import describe, unknown
 
 CLASSES = "classes"  # written for a number, it stands for the data set's number of classes
+STEPS = "steps"  # written for a number in an optimiser, it stands for the steps of the whole training
 
 FOREIGN = "it would run foreign code"  # of the user's or of another framework, when a saved model is loaded
 REFUSED = {
@@ -63,10 +64,12 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
     """
     where = f"params.yaml: nets.{name}"
     tensors = {IMAGE: keras.Input((height, width, 1), name=IMAGE)}
-    previous = IMAGE
+    previous, last = IMAGE, list(net.layers)[-1]
     for layer_name, declared in net.layers.items():
         place = f"{where}.layers.{layer_name}"
-        layer = make_layer(layer_name, declared, classes, place)
+        # Probabilities in 8 bits would not add up to 1: what the last layer gives is full precision in any net.
+        precision = FULL_PRECISION if layer_name == last else net.precision
+        layer = make_layer(layer_name, declared, classes, precision, place)
         sources = declared.input_names or [previous]
         incoming = [tensors[source] for source in sources]
         shapes = " and ".join(str(tuple(tensor.shape)) for tensor in incoming)
@@ -95,9 +98,11 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
         raise UserError(f"{where}: these layers make no net: {_line(error)}") from None
 
 
-def make_layer(name: str, declared: Declared, classes: int, where: str) -> keras.layers.Layer:
-    """Make one layer from its declaration; raises UserError."""
-    settings = {key: _filled(value, classes) for key, value in declared.settings.items()}
+def make_layer(name: str, declared: Declared, classes: int, precision: Precision, where: str) -> keras.layers.Layer:
+    """Make one layer from its declaration, in this precision unless it sets its own `dtype`; raises UserError."""
+    settings = {"dtype": precision} | {
+        key: _filled(value, CLASSES, classes) for key, value in declared.settings.items()
+    }
     if "name" in settings:
         raise UserError(f"{where}.name: leave it out; the layer's key, '{name}', is its name")
     method = settings.pop(METHOD, None)
@@ -114,14 +119,35 @@ def make_layer(name: str, declared: Declared, classes: int, where: str) -> keras
         raise UserError(f"{where}.{METHOD}: {error}") from None
 
 
-def make_optimizer(declared: Declared, where: str) -> keras.optimizers.Optimizer:
-    """Make an optimiser from its declaration; raises UserError."""
-    rate = declared.settings.get("learning_rate")
+def make_optimizer(declared: Declared, steps: int, where: str) -> keras.optimizers.Optimizer:
+    """Make an optimiser from its declaration.
+
+    Parameters
+    ----------
+    declared : Declared
+        Class and settings.
+    steps : int
+        Steps of the whole training, which a setting `steps` stands for: the length of a learning-rate schedule.
+    where : str
+        Where the declaration stands in params.yaml, for messages.
+
+    Raises
+    ------
+    UserError
+        No such optimiser or schedule, or a setting that it refuses.
+    """
+    settings = {key: _filled(value, STEPS, steps) for key, value in declared.settings.items()}
+    rate = settings.get("learning_rate")
     if isinstance(rate, int | float) and rate <= 0:
         raise UserError(f"{where}.learning_rate: is {describe(rate)}: must be greater than 0")
     optimizer: keras.optimizers.Optimizer = _make(
-        keras.optimizers, keras.optimizers.Optimizer, declared.class_, declared.settings, where, "Keras optimiser"
+        keras.optimizers, keras.optimizers.Optimizer, declared.class_, settings, where, "Keras optimiser"
     )
+    if isinstance(rate, Mapping):
+        try:
+            optimizer.learning_rate  # noqa: B018 - asked for, a schedule computes; when it is made it checks little
+        except Exception as error:  # as in `_make`
+            raise UserError(f"{where}.learning_rate: {rate['class']} cannot use its settings: {_line(error)}") from None
     return optimizer
 
 
@@ -173,13 +199,13 @@ def _make(module: ModuleType, base: type, name: str, settings: Mapping[str, Any]
         raise UserError(f"{where}: {name} refuses its settings: {_line(error)}") from None
 
 
-def _filled(value: Any, classes: int) -> Any:
-    """Put the number of classes where a setting, or one of an object within it, asks for it."""
+def _filled(value: Any, word: str, number: int) -> Any:
+    """Put a number where a setting, or one of an object within it, has the word that stands for it."""
     if isinstance(value, Mapping):
-        return {key: _filled(item, classes) for key, item in value.items()}
+        return {key: _filled(item, word, number) for key, item in value.items()}
     if isinstance(value, list):
-        return [_filled(item, classes) for item in value]
-    return classes if value == CLASSES else value
+        return [_filled(item, word, number) for item in value]
+    return number if value == word else value
 
 
 def _nested(key: str, value: Any, where: str) -> Any:

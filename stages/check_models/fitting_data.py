@@ -59,7 +59,7 @@ def check_models(
         try:
             model = build(name, net, *image_size, classes)
             check_probabilities(model, where)
-            make_optimizer(net.optimizer, f"{where}.optimizer")
+            make_optimizer(net.optimizer, net.epochs, f"{where}.optimizer")  # as if an epoch were a step
         except UserError as error:
             mistakes.append(str(error))
         else:

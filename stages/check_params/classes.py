@@ -8,7 +8,9 @@ from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.nets import Net
 
-ANY_NUMBER_OF_CLASSES = 10  # only the data can tell the real one
+# Only the data can tell the real ones.
+ANY_NUMBER_OF_CLASSES = 10
+ANY_NUMBER_OF_STEPS = 1000
 
 
 def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], seed: int) -> None:
@@ -28,12 +30,12 @@ def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], se
     for name, net in nets.items():
         where = f"params.yaml: nets.{name}"
         try:
-            make_optimizer(net.optimizer, f"{where}.optimizer")
+            make_optimizer(net.optimizer, ANY_NUMBER_OF_STEPS, f"{where}.optimizer")
         except UserError as error:
             mistakes.append(str(error))
         for layer, declared in net.layers.items():
             try:
-                make_layer(layer, declared, ANY_NUMBER_OF_CLASSES, f"{where}.layers.{layer}")
+                make_layer(layer, declared, ANY_NUMBER_OF_CLASSES, net.precision, f"{where}.layers.{layer}")
             except UserError as error:
                 mistakes.append(str(error))
     if mistakes:

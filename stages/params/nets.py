@@ -1,15 +1,18 @@
 """Section `nets`: neural nets, each a chain of Keras layers in Keras's own words, and how it is trained."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, RootModel, field_validator, model_validator
 
 from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.reading import Settings, check_names, misplaced, section
-from stages.params.training import Seed
+from stages.params.training import Seed, Threads
 
 IMAGE = "image"
+
+Precision = Literal["float32", "mixed_bfloat16"]
+FULL_PRECISION: Precision = "float32"
 
 
 class Layer(Declared):
@@ -65,7 +68,10 @@ class Net(Settings):
         Rows a step.
     early_stopping : EarlyStopping or None
         None trains all epochs and keeps the last weights.
-    seed : int or None
+    precision : {"float32", "mixed_bfloat16"}
+        What the layers compute in; "mixed_bfloat16" keeps the weights, and the last layer's output, in float32.
+        Worth it where the processor multiplies bfloat16 itself; elsewhere it is slower.
+    seed, threads : int or None
         In place of the section `training`'s.
     """
 
@@ -74,7 +80,9 @@ class Net(Settings):
     epochs: Annotated[int, Field(ge=1)]
     batch_size: Annotated[int, Field(ge=1)]
     early_stopping: EarlyStopping | None = None
+    precision: Precision = FULL_PRECISION
     seed: Seed | None = None
+    threads: Threads | None = None
 
     @field_validator("layers", mode="before")
     @classmethod

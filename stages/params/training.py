@@ -7,6 +7,7 @@ from pydantic import Field
 from stages.params.reading import Settings, section
 
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Threads = Annotated[int, Field(ge=0)]
 
 
 class Training(Settings):
@@ -17,13 +18,13 @@ class Training(Settings):
     seed : int
         Of every random number in training, unless a model names its own.
     threads : int
-        How many processor cores a model trains on; 0 takes all.
+        How many processor cores a computation is divided among, unless a net names its own; 0 takes all.
     train_accuracy_rows : int or None
         Number of training rows that the training accuracy is measured on; None takes all.
     """
 
     seed: Seed
-    threads: Annotated[int, Field(ge=0)]
+    threads: Threads
     train_accuracy_rows: Annotated[int, Field(ge=1)] | None
 
 

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import cv2
 from sklearn.base import ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.svm import SVC
+from sklearn.svm import SVC, LinearSVC
 from threadpoolctl import threadpool_limits
 
-from stages.train_baselines import kernel_svm, neighbours
+from stages.train_baselines import kernel_svm, linear_svm, neighbours
 
 
 def accelerated(model: ClassifierMixin) -> ClassifierMixin:
@@ -19,6 +19,8 @@ def accelerated(model: ClassifierMixin) -> ClassifierMixin:
         return neighbours.accelerated(model)
     if type(model) is SVC:
         return kernel_svm.accelerated(model)
+    if type(model) is LinearSVC:
+        return linear_svm.accelerated(model)
     return model
 
 
@@ -28,6 +30,8 @@ def plain(model: ClassifierMixin) -> ClassifierMixin:
         return neighbours.plain(model)
     if isinstance(model, kernel_svm.FastSVC):
         return kernel_svm.plain(model)
+    if isinstance(model, linear_svm.ParallelLinearSVC):
+        return linear_svm.plain(model)
     return model
 
 

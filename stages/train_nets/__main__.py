@@ -24,10 +24,10 @@ def main() -> None:
     from stages.store.history import save_history, save_summary
     from stages.store.nets import load_net, save_net
     from stages.store.predictions import Predictions, save_facts, save_predictions
-    from stages.train_nets.training import best_epoch, probabilities, summary, train
+    from stages.train_nets.training import best_epoch, probabilities, steps, summary, train
 
     net, shared = nets.load_one(name), training.load()
-    tf.config.threading.set_intra_op_parallelism_threads(shared.threads)
+    tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
     keras.utils.set_random_seed(shared.seed if net.seed is None else net.seed)
 
     images, labels = load_images("train"), load_labels("train")
@@ -41,7 +41,9 @@ def main() -> None:
     console.say(f"{name}: training {model.count_params():,} parameters on {len(labels):,} rows")
     history = train(
         model,
-        make_optimizer(net.optimizer, f"params.yaml: nets.{name}.optimizer"),
+        make_optimizer(
+            net.optimizer, net.epochs * steps(len(labels), net.batch_size), f"params.yaml: nets.{name}.optimizer"
+        ),
         images,
         labels,
         validation if len(validation[1]) else None,

@@ -15,7 +15,8 @@ from stages.console import UserError, progress, say
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
-PREDICT_BATCH = 1000  # rows at once; more gains nothing
+PREDICT_BATCH = 250  # rows at once; more gains nothing, and the layers' outputs for them have to fit into memory
+STEPS_AT_ONCE = 16  # between which nothing is done in Python, which would take longer than a small net's step
 SUMMARY_COLUMNS = "120"  # more than Keras ever fills
 REMEDY = "try a lower learning rate or another initialisation"
 
@@ -67,14 +68,18 @@ def train(
     UserError
         A loss or a weight is no finite number any more.
     """
-    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer=optimizer,
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=STEPS_AT_ONCE,
+    )
     callbacks: list[keras.callbacks.Callback] = []
     if patience is not None and validation is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=patience, restore_best_weights=True)
         )
-    steps = math.ceil(len(images) / batch_size)
-    with progress(name, epochs * steps, "steps") as advance:
+    with progress(name, epochs * steps(len(images), batch_size), "steps") as advance:
         history = model.fit(
             _channel(images),
             labels,
@@ -90,6 +95,11 @@ def train(
         if column in history:
             table[column] = history[column]
     return table
+
+
+def steps(rows: int, batch_size: int) -> int:
+    """Return the number of steps of an epoch; the last one takes the rows that are left."""
+    return math.ceil(rows / batch_size)
 
 
 def best_epoch(history: pd.DataFrame, patience: int | None) -> int:
@@ -153,9 +163,16 @@ class _Watch(keras.callbacks.Callback):
     def __init__(self, name: str, epochs: int, advance: Callable[[int], None]) -> None:
         super().__init__()
         self._name, self._epochs, self._advance = name, epochs, advance
+        self._steps = 0  # of this epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self._steps = 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._advance(1)
+        # Keras counts the last execution of an epoch as if it were full.
+        done = min(batch + 1, self.params["steps"])
+        self._advance(done - self._steps)
+        self._steps = done
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

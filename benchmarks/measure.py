@@ -1,0 +1,151 @@
+"""One measurement in a process of its own, so that none finds memory, threads or caches that another left.
+
+Writes a JSON object to the file of its last argument; `benchmarks.__main__` starts it and reads that.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import notebook, ours
+from benchmarks.data import notebook_split, official_split
+from benchmarks.timing import Measured, stopwatch
+from stages import running
+from stages.params import nets
+
+STEP_BATCH = 256
+STEPS = 30
+STEP_NET = "deep-cnn"
+GROWING_ROWS = (7_000, 14_000, 28_000, 56_000)
+
+
+def model(side: str, name: str, seed: int | None, split: str) -> dict[str, Any]:
+    """Train one model and let it predict.
+
+    Returns
+    -------
+    dict
+        fit_seconds, predict_seconds, whole, accuracy (None if not whole), codes, peak_memory_mb.
+    """
+    data = official_split() if split == "official" else notebook_split()
+    measured: Measured = notebook.run(name, data) if side == "notebook" else ours.run(name, data, seed)
+    return {
+        "fit_seconds": measured.fit_seconds,
+        "predict_seconds": measured.predict_seconds,
+        "whole": measured.whole,
+        "accuracy": float(np.mean(measured.codes == data.test_labels)) if measured.whole else None,
+        "codes": measured.codes.tolist() if measured.whole else None,
+    }
+
+
+def step(side: str) -> dict[str, Any]:
+    """Time the deep net's training step on 256 digits, as Keras computes it or as declared here.
+
+    Returns
+    -------
+    dict
+        milliseconds: the median step.
+    """
+    import keras
+
+    from stages.building.nets import build, make_optimizer
+
+    net = nets.load_one(STEP_NET)
+    layers = {name: layer.model_copy() for name, layer in net.layers.items()}
+    if side == "notebook":
+        for layer in layers.values():
+            (layer.model_extra or {}).pop("method", None)
+    keras.utils.set_random_seed(0)
+    made = build(STEP_NET, net.model_copy(update={"layers": layers}), 28, 28, ours.CLASSES)
+    made.compile(make_optimizer(net.optimizer, 1, STEP_NET), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    data = notebook_split(7_000)
+    images, labels = data.train_images[:STEP_BATCH, ..., np.newaxis], data.train_labels[:STEP_BATCH]
+    seconds = []
+    for _ in range(STEPS):
+        with stopwatch() as watch:
+            made.train_on_batch(images, labels)
+        seconds.append(watch.seconds)
+    return {"milliseconds": 1000 * float(np.median(seconds[STEPS // 3 :]))}
+
+
+def growth(name: str) -> dict[str, Any]:
+    """Time a model on growing parts of the training rows.
+
+    Returns
+    -------
+    dict
+        seconds: number of rows -> of a baseline, fitting and predicting 14,000 digits; of a net, one epoch.
+    """
+    measure = _epoch(name) if name in nets.load() else _fit_and_predict(name)
+    return {"seconds": {str(rows): measure(rows) for rows in GROWING_ROWS}}
+
+
+def _fit_and_predict(name: str) -> Callable[[int], float]:
+    def seconds(rows: int) -> float:
+        measured = ours.run(name, notebook_split(rows))
+        return measured.fit_seconds + measured.predict_seconds
+
+    return seconds
+
+
+def _epoch(name: str) -> Callable[[int], float]:
+    import keras
+    import tensorflow as tf
+
+    from stages.building.nets import build, make_optimizer
+    from stages.params import training
+    from stages.train_nets.training import STEPS_AT_ONCE
+
+    net, shared = nets.load_one(name), training.load()
+    tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
+    keras.utils.set_random_seed(0)
+    made = build(name, net, 28, 28, ours.CLASSES)
+    made.compile(
+        make_optimizer(net.optimizer, 1_000_000, name),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        steps_per_execution=STEPS_AT_ONCE,
+    )
+
+    def epoch(rows: int) -> float:
+        data = notebook_split(rows)
+        with stopwatch() as watch:
+            made.fit(data.train_images[..., np.newaxis], data.train_labels, batch_size=net.batch_size, verbose=0)
+        return watch.seconds
+
+    epoch(GROWING_ROWS[0])  # Keras traces the graph
+    return epoch
+
+
+def main() -> None:
+    """Measure what the arguments say."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["model", "step", "growth"])
+    parser.add_argument("side", choices=["notebook", "ours"])
+    parser.add_argument("name")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--split", choices=["notebook", "official"], default="notebook")
+    parser.add_argument("--tensorflow-defaults", action="store_true", help="as TensorFlow starts by itself")
+    parser.add_argument("--output", type=Path, required=True)
+    asked = parser.parse_args()
+    if asked.name in notebook.NETS or asked.name in nets.load():
+        if asked.tensorflow_defaults:
+            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
+        else:
+            running.start_tensorflow()
+        import tensorflow  # noqa: F401
+    if asked.what == "model":
+        result = model(asked.side, asked.name, asked.seed, asked.split)
+    else:
+        result = step(asked.side) if asked.what == "step" else growth(asked.name)
+    result["peak_memory_mb"] = round(running.peak_memory() / 1e6)
+    asked.output.write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    running.run("bench", main)

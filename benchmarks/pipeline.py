@@ -1,0 +1,96 @@
+"""What whole runs of the pipeline cost, in a clone of their own."""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks.timing import stopwatch
+from stages.console import UserError, say
+from stages.store.places import TIMINGS
+
+REPEATS = 5  # of what takes seconds
+ONE_NET = "nets.mlp-48.layers.hidden.units=64"
+
+EMPTY_STAGE = """\
+  stage-{number}:
+    cmd: touch out-{number}
+    deps: [in]
+    outs: [out-{number}]
+"""
+
+
+def whole_runs() -> dict[str, Any]:
+    """Time `dvc repro` cold, with nothing to do, and with one net changed; and an empty pipeline of as many stages.
+
+    Returns
+    -------
+    dict
+        stages, cold_seconds, stage_seconds (stage -> seconds), no_op_seconds, empty_no_op_seconds,
+        one_net_seconds, one_net (the setting).
+
+    Raises
+    ------
+    UserError
+        DVC fails; its output stands above.
+    """
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        clone = Path(folder) / "clone"
+        _run(["git", "clone", "--quiet", str(Path.cwd()), str(clone)], Path.cwd())
+        say("pipeline: cold run, in a fresh clone")
+        cold = _seconds(["dvc", "repro"], clone)
+        stages = {
+            path.stem: json.loads(path.read_text(encoding="utf-8"))["seconds"]
+            for path in sorted((clone / TIMINGS).iterdir())
+        }
+        say("pipeline: nothing to do")
+        no_op = _median(lambda: _seconds(["dvc", "repro", "--quiet"], clone))
+        say("pipeline: one net changed")
+        one_net = _seconds(["dvc", "exp", "run", "--quiet", "--set-param", ONE_NET], clone)
+        return {
+            "stages": len(stages),
+            "cold_seconds": cold,
+            "stage_seconds": stages,
+            "no_op_seconds": no_op,
+            "empty_no_op_seconds": _median(empty_pipeline(Path(folder) / "empty", len(stages))),
+            "one_net": ONE_NET,
+            "one_net_seconds": one_net,
+        }
+
+
+def empty_pipeline(folder: Path, stages: int) -> Callable[[], float]:
+    """Make a pipeline whose stages do nothing, run it, and return what times a rerun.
+
+    Parameters
+    ----------
+    folder : Path
+        Made here.
+    stages : int
+        How many.
+    """
+    folder.mkdir()
+    _run(["git", "init", "--quiet"], folder)
+    _run(["dvc", "init", "--quiet"], folder)
+    (folder / "in").write_text("in\n", encoding="utf-8")
+    stage_list = "".join(EMPTY_STAGE.format(number=number) for number in range(stages))
+    (folder / "dvc.yaml").write_text(f"stages:\n{stage_list}", encoding="utf-8")
+    _run(["dvc", "repro", "--quiet"], folder)
+    return lambda: _seconds(["dvc", "repro", "--quiet"], folder)
+
+
+def _median(seconds: Callable[[], float]) -> float:
+    return median(seconds() for _ in range(REPEATS))
+
+
+def _seconds(command: list[str], folder: Path) -> float:
+    with stopwatch() as watch:
+        _run(command, folder)
+    return watch.seconds
+
+
+def _run(command: list[str], folder: Path) -> None:
+    if subprocess.run(command, cwd=folder, check=False).returncode:
+        raise UserError(f"'{' '.join(command)}' failed, see above")

@@ -1,0 +1,115 @@
+"""The benchmark's figures as Markdown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# What ours is allowed to differ in: nothing, or only in how the same layers are trained.
+SAME, TO_ACCURACY = "same work", "time to its accuracy"
+
+
+def benchmark_table(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a row a model: seconds of both ways, ratio, accuracies, memory.
+
+    Parameters
+    ----------
+    models : mapping
+        Model -> what `benchmarks.__main__` measured of it.
+    """
+    lines = [
+        "| model | compared | the notebook: fit + predict | here | faster | accuracy there | here | memory |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, row in models.items():
+        here = row["ours"]
+        cells = [
+            name,
+            row["compared"],
+            _seconds(row["notebook"]) if row["notebook"] else "–",
+            _seconds(here),
+            f"**{row['ratio']:.1f} times**" if row["ratio"] else "–",
+            f"{row['target_accuracy']:.4f}{'' if row['target_measured'] else ' ²'}" if row["target_accuracy"] else "–",
+            f"{here['accuracy']:.4f}" + (f" (mean of {len(here['seeds'])} seeds)" if here["seeds"] else ""),
+            f"{here['peak_memory_mb'] / 1000:.2f} GB",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    notes = [
+        "The notebook's cells and ours run one after the other on the same machine, on the notebook's 56,000 training "
+        "and 14,000 test digits, each in a process of its own; seconds of wall-clock time, without imports, of a net "
+        "with making and compiling it. "
+        f"*{SAME.capitalize()}*: the same model with the same settings. *{TO_ACCURACY.capitalize()}*: the same "
+        "layers, trained by a recipe that was chosen on validation digits alone; time and accuracy are means over "
+        "seeds that took no part in choosing it. Memory: the largest process of ours.",
+    ]
+    if any(row["notebook"] and not row["notebook"]["whole"] for row in models.values()):
+        notes.append("¹ Reckoned from its first two epochs, as it takes more than five minutes.")
+    if any(row["target_accuracy"] and not row["target_measured"] for row in models.values()):
+        notes.append("² Of a run of the cell to its end on another machine.")
+    return "\n".join(lines) + "\n\n" + "\n\n".join(notes) + "\n"
+
+
+def onednn_table(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return how the nets compare with the notebook's cells when these, too, use oneDNN's kernels."""
+    rows = {name: row for name, row in models.items() if row.get("notebook_onednn")}
+    if not rows:
+        return ""
+    lines = ["| model | notebook's cell, with oneDNN: fit + predict | faster |", "|---|--:|--:|"]
+    for name, row in rows.items():
+        lines.append(f"| {name} | {_seconds(row['notebook_onednn'])} | {row['ratio_onednn']:.1f} times |")
+    return "\n".join(lines) + "\n"
+
+
+def recipe_table(recipes: Mapping[str, str]) -> str:
+    """Return net -> recipe as a table."""
+    return (
+        "\n".join(["| net | recipe |", "|---|---|", *(f"| {name} | {recipe} |" for name, recipe in recipes.items())])
+        + "\n"
+    )
+
+
+def step_table(steps: Mapping[str, float]) -> str:
+    """Return the milliseconds of a training step, each way, and how often the fastest fits into it."""
+    fastest = min(steps.values())
+    lines = ["| one step of deep-cnn, 256 digits | milliseconds | of the fastest |", "|---|--:|--:|"]
+    lines += [f"| {what} | {value:.0f} | {value / fastest:.1f} times |" for what, value in steps.items()]
+    return "\n".join(lines) + "\n"
+
+
+def pipeline_table(pipeline: Mapping[str, Any], notebook_seconds: float | None) -> str:
+    """Return what whole runs cost.
+
+    Parameters
+    ----------
+    pipeline : mapping
+        As `benchmarks.pipeline.whole_runs` returns it.
+    notebook_seconds : float or None
+        All cells of the notebook together, if all were measured.
+    """
+    cold, stages = pipeline["cold_seconds"], pipeline["stage_seconds"]
+    without = cold - stages["train-baselines@svc-rbf"]
+    own = without - sum(stages[f"train-nets@{name}"] for name in pipeline["added"])
+    lines = ["| the whole pipeline | seconds | |", "|---|--:|---|"]
+
+    def against(seconds: float) -> str:
+        return f"{notebook_seconds / seconds:.1f} times faster than the notebook's cells" if notebook_seconds else ""
+
+    if notebook_seconds:
+        lines.append(f"| the notebook's cells, one after the other | {notebook_seconds:,.0f} | |")
+    lines += [
+        f"| `dvc repro`, cold, {pipeline['stages']} stages | {cold:,.0f} | |",
+        f"| … without svc-rbf, which the notebook does not run | {without:,.0f} | {against(without)} |",
+        f"| … and without {' and '.join(pipeline['added'])} | {own:,.0f} | {against(own)} |",
+        f"| `dvc repro`, nothing to do | {pipeline['no_op_seconds']:.1f} | "
+        f"{pipeline['no_op_seconds'] / pipeline['empty_no_op_seconds']:.2f} times an empty pipeline of as many stages "
+        f"({pipeline['empty_no_op_seconds']:.1f} s) |",
+        f"| one net changed (`{pipeline['one_net']}`) | {pipeline['one_net_seconds']:.0f} | |",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _seconds(measured: Mapping[str, Any]) -> str:
+    mark = "" if measured.get("whole", True) else " ¹"
+    return f"{_figure(measured['fit_seconds'])} + {_figure(measured['predict_seconds'])} s{mark}"
+
+
+def _figure(seconds: float) -> str:
+    return f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.1f}" if seconds >= 0.1 else f"{seconds:.2f}"

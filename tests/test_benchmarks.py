@@ -1,0 +1,213 @@
+"""The benchmark: the notebook's cells as they are compared with, recipes, the tables, a measurement of each kind."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT
+from synthetic import digits, pixels
+
+from benchmarks import growth, notebook, ours, pipeline, tables
+from benchmarks.__main__ import main as bench_main
+from benchmarks.data import Data
+from benchmarks.recipes import described, recipe, recipes
+from stages.console import UserError
+from stages.params import baselines, nets
+from stages.params.reading import read, section
+
+NETS = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
+BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
+
+
+@pytest.fixture(autouse=True)
+def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def few() -> Data:
+    images, labels = digits(160)
+    values = pixels(images)
+    return Data(values[:120], labels[:120], values[120:], labels[120:])
+
+
+# The notebook's cells
+
+
+def test_every_model_of_the_notebook_has_a_cell_and_is_declared_here() -> None:
+    assert set(notebook.NETS) | {"linear-svc", "sgd", "knn", "svc-rbf"} == set(notebook.REACHED)
+    assert set(notebook.REACHED) <= {*NETS, *BASELINES}
+
+
+@pytest.mark.parametrize("name", notebook.NETS)
+def test_a_cells_net_has_the_layers_of_the_one_declared_here(name: str) -> None:
+    import keras
+
+    from stages.building.fourier import plain
+    from stages.building.nets import build
+
+    cell = keras.Sequential([keras.Input((28, 28, 1)), *notebook.NETS[name].layers(keras)])
+    declared = plain(build(name, NETS[name], 28, 28, 10))
+
+    def told(model: keras.Model) -> list[dict[str, Any]]:
+        layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+        return [{**layer.get_config(), "name": type(layer).__name__, "trainable": True} for layer in layers]
+
+    assert told(cell) == told(declared)
+    assert (notebook.NETS[name].epochs, notebook.NETS[name].batch_size) == (NETS[name].epochs, NETS[name].batch_size)
+
+
+@pytest.mark.parametrize("name", ["linear-svc", "sgd", "knn", "svc-rbf"])
+def test_a_cells_classifier_is_the_one_declared_here(name: str) -> None:
+    from stages.building import estimators
+
+    cell = notebook.classifier(name)
+    declared = estimators.build(BASELINES[name].class_, BASELINES[name].settings, 42, "here")
+    assert type(cell) is type(declared)
+    free = ("random_state", "n_jobs")  # what decides neither what is learned nor how well
+    settings = [
+        {key: value for key, value in model.get_params().items() if key not in free} for model in (cell, declared)
+    ]
+    assert settings[0] == settings[1]
+
+
+@pytest.mark.parametrize("name", [*notebook.REACHED])
+def test_both_sides_learn_and_predict(name: str, few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TensorFlow takes the number of threads once a process, before its first operation.
+    monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", lambda threads: None)
+    monkeypatch.setattr(notebook, "LONGEST", 0.0)  # two epochs are enough here
+    there, here = notebook.run(name, few), ours.run(name, few, seed=1)
+    for measured in (there, here):
+        assert measured.fit_seconds > 0 and measured.predict_seconds > 0
+        assert measured.codes.shape == few.test_labels.shape and set(measured.codes) <= set(range(10))
+    assert here.whole and there.whole == (name not in notebook.NETS)
+    if name == "knn":
+        assert here.codes.tolist() == there.codes.tolist()
+
+
+def test_a_cell_that_is_not_run_to_its_end_is_reckoned_from_its_epochs(
+    few: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notebook, "LONGEST", 0.0)
+    reckoned = notebook.run("softmax", few)
+    monkeypatch.setattr(notebook, "LONGEST", 1e9)
+    whole = notebook.run("softmax", few)
+    assert (reckoned.whole, whole.whole) == (False, True)
+    assert reckoned.fit_seconds > whole.fit_seconds  # the first epoch takes longer: Keras traces the graph
+
+
+# Recipes
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_a_recipe_changes_how_a_net_is_trained_and_nothing_else(name: str) -> None:
+    assert set(recipes()[name]) <= {"optimizer", "epochs", "batch_size", "threads"}
+    assert recipe(name).layers == NETS[name].layers and recipe(name).early_stopping is None
+    assert recipe(name) != NETS[name]
+    assert recipe(name).optimizer.class_ in described(name) and f"{recipe(name).epochs} epochs" in described(name)
+
+
+def test_every_net_of_the_notebook_has_a_recipe() -> None:
+    assert set(recipes()) == set(notebook.NETS)
+
+
+# Figures
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_the_exponent_of_a_power_law(power: float) -> None:
+    rows = [7_000, 14_000, 28_000, 56_000]
+    assert growth.exponent(rows, [3.0 * size**power for size in rows]) == pytest.approx(power)
+
+
+def test_the_picture_of_growth_names_every_model_and_its_exponent() -> None:
+    models = {name: {7000: 1.0, 14000: 2.0, 28000: 4.0} for name in ("knn", "softmax")}
+    figure = growth.growth_figure(models, ["softmax"])
+    texts = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
+    assert texts == ["knn, p = 1.00", "softmax, p = 1.00"]
+
+
+MEASURED = {"fit_seconds": 100.0, "predict_seconds": 2.0, "whole": True, "accuracy": 0.9, "peak_memory_mb": 2000}
+OURS = {
+    "fit_seconds": 9.0,
+    "predict_seconds": 1.2,
+    "accuracy": 0.91,
+    "seeds": [1, 2, 3],
+    "split": "notebook",
+    "peak_memory_mb": 1234,
+}
+ROW = {
+    "compared": tables.TO_ACCURACY,
+    "notebook": {**MEASURED, "whole": False},
+    "notebook_onednn": MEASURED,
+    "ours": OURS,
+    "ratio": 10.0,
+    "ratio_onednn": 10.0,
+    "predictions_that_differ": None,
+    "target_accuracy": 0.9,
+    "target_measured": False,
+}
+
+
+def test_the_table_says_what_was_compared_and_what_was_only_reckoned() -> None:
+    text = tables.benchmark_table({"deep": ROW})
+    assert (
+        "| deep | time to its accuracy | 100 + 2.0 s ¹ | 9.0 + 1.2 s | **10.0 times** | 0.9000 ² | "
+        "0.9100 (mean of 3 seeds) | 1.23 GB |" in text
+    )
+    assert "¹ Reckoned from its first two epochs" in text and "² Of a run of the cell" in text
+    alone = {**ROW, "compared": "–", "notebook": None, "ratio": None, "target_accuracy": None}
+    assert "| best | – | – | 9.0 + 1.2 s | – | – | 0.9100" in tables.benchmark_table({"best": alone})
+
+
+def test_whole_runs_are_compared_without_what_the_notebook_does_not_run() -> None:
+    runs = {
+        "stages": 20,
+        "cold_seconds": 600.0,
+        "stage_seconds": {"train-baselines@svc-rbf": 50.0, "train-nets@best": 150.0},
+        "no_op_seconds": 3.0,
+        "empty_no_op_seconds": 2.5,
+        "one_net": "nets.x.epochs=1",
+        "one_net_seconds": 40.0,
+        "added": ["best"],
+    }
+    text = tables.pipeline_table(runs, 2200.0)
+    assert "| … without svc-rbf, which the notebook does not run | 550 | 4.0 times" in text
+    assert "| … and without best | 400 | 5.5 times" in text
+    assert "| 3.0 | 1.20 times an empty pipeline of as many stages (2.5 s) |" in text
+    assert "times faster" not in tables.pipeline_table(runs, None)
+
+
+# Measuring
+
+
+def test_an_empty_pipeline_runs_once_and_has_nothing_to_do_then(tmp_path: Path) -> None:
+    again = pipeline.empty_pipeline(tmp_path / "empty", 3)
+    assert sorted(path.name for path in (tmp_path / "empty").glob("out-*")) == ["out-0", "out-1", "out-2"]
+    before = (tmp_path / "empty" / "dvc.lock").read_bytes()
+    assert again() > 0
+    assert (tmp_path / "empty" / "dvc.lock").read_bytes() == before
+
+
+def test_a_command_that_fails_stops_the_benchmark(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="'git no-such-command' failed"):
+        pipeline._run(["git", "no-such-command"], tmp_path)
+
+
+def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "sofmax"])
+    with pytest.raises(UserError, match="did you mean 'softmax'"):
+        bench_main()
+
+
+def test_a_measurement_in_its_own_process(tmp_path: Path) -> None:
+    output = tmp_path / "measured.json"
+    command = [sys.executable, "-m", "benchmarks.measure", "model", "ours", "softmax", "--seed", "1"]
+    subprocess.run([*command, "--output", str(output)], cwd=ROOT, check=True)
+    measured = json.loads(output.read_text())
+    assert measured["accuracy"] > 0.9 and len(measured["codes"]) == 14_000
+    assert np.isfinite(measured["fit_seconds"]) and measured["peak_memory_mb"] > 100
