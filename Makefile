@@ -47,7 +47,7 @@ lint: setup  ## check style, format and types
 	ruff format --check .
 	mypy
 
-readme: setup  ## write the generated parts of README.md: leaderboard and stage graph
+readme: setup  ## write the generated parts of README.md: leaderboard, benchmark, stage graph
 	@python -m tools.readme
 
 # What both files have is to have one version, hence the constraint.

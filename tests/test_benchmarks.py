@@ -12,6 +12,7 @@ from conftest import ROOT
 from synthetic import digits, pixels
 
 from benchmarks import growth, notebook, ours, pipeline, tables
+from benchmarks.__main__ import _report_so_far as report_so_far
 from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
@@ -202,6 +203,45 @@ def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", "sofmax"])
     with pytest.raises(UserError, match="did you mean 'softmax'"):
         bench_main()
+
+
+def folder_with(parts: tuple[str, ...], folder: Path) -> Path:
+    for part in parts:
+        (folder / part).parent.mkdir(parents=True, exist_ok=True)
+        (folder / part).symlink_to(ROOT / part)
+    (folder / "reports").mkdir()
+    return folder
+
+
+def test_figures_of_another_machine_are_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder_with((), tmp_path))
+    new = report_so_far()
+    assert new["models"] == {} and new["machine"]["cores"] >= 1 and new["versions"]["keras"]
+    kept = {**new, "models": {"softmax": ROW}}
+    Path("reports/benchmark.json").write_text(json.dumps(kept))
+    assert report_so_far() == kept
+    Path("reports/benchmark.json").write_text(json.dumps({**kept, "machine": {**new["machine"], "cores": 128}}))
+    assert report_so_far() == new
+    assert "is of another machine or of other versions" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_benchmark_of_one_model_from_beginning_to_end(tmp_path: Path) -> None:
+    parts = ("params.yaml", "benchmarks", "stages", "data/mnist")
+    folder = folder_with(parts, tmp_path)
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "softmax"], cwd=folder, capture_output=True, text=True, check=True
+    )
+    assert "bench: reports/benchmark.md has the table" in ran.stdout
+    report = json.loads((folder / "reports/benchmark.json").read_text())
+    row = report["models"]["softmax"]
+    assert list(report["models"]) == ["softmax"] and row["compared"] == tables.TO_ACCURACY
+    assert row["notebook"]["whole"] and 0.9 < row["notebook"]["accuracy"] < 0.94
+    assert row["ours"]["seeds"] == [101, 102, 103] and len(set(row["ours"]["accuracies"])) > 1
+    assert row["ours"]["accuracy"] >= notebook.REACHED["softmax"] == row["target_accuracy"]
+    assert "| softmax | time to its accuracy |" in (folder / "reports/benchmark.md").read_text()
 
 
 def test_a_measurement_in_its_own_process(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The tools beside the pipeline: the generated README, the comparison of rebuilt metrics, the small experiment."""
 
+from pathlib import Path
+
 import pytest
 from pipelines import ROOT
 from ruamel.yaml import YAML
@@ -8,13 +10,14 @@ from stages.console import UserError
 from tools.agreement import disagreements
 from tools.experiments import Row, differing, table
 from tools.quick import EPOCHS, ROWS, command
-from tools.readme import generated, replaced, stage_graph
+from tools.readme import generated, part, replaced, stage_graph
 
 
-def test_the_readme_shows_the_leaderboard_and_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readme_shows_the_leaderboard_the_benchmark_and_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     text = generated((ROOT / "README.md").read_text())
     assert (ROOT / "reports" / "leaderboard.md").read_text().strip() in text
+    assert part(ROOT / "reports" / "benchmark.md", "models") in text
     # The stages are the project's; the figures may be those of another machine, or of a student's own model.
     assert text[text.index("<!-- stages -->") :] in (ROOT / "README.md").read_text(), "run 'make readme'"
 
@@ -22,7 +25,7 @@ def test_the_readme_shows_the_leaderboard_and_the_stages(monkeypatch: pytest.Mon
 def test_every_file_that_the_readme_links_to_is_there() -> None:
     text = (ROOT / "README.md").read_text()
     links = [part.split(")")[0] for part in text.split("](")[1:]]
-    local = [link for link in links if "://" not in link]
+    local = [link for link in links if "://" not in link and not link.startswith("#")]
     assert len(local) > 5
     assert [link for link in local if not (ROOT / link).exists()] == []
 
@@ -32,6 +35,14 @@ def test_a_generated_part_is_replaced_between_its_marks() -> None:
     assert replaced(text, "table", "new\n") == "a\n<!-- table -->\n\nnew\n\n<!-- /table -->\nb\n"
     with pytest.raises(UserError, match="has no lines '<!-- other -->'"):
         replaced(text, "other", "new")
+
+
+def test_a_part_of_another_file_is_what_stands_between_its_marks(tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    file.write_text("a\n\n<!-- table -->\n\nrows\nmore\n\n<!-- /table -->\n\nb\n")
+    assert part(file, "table") == "rows\nmore"
+    with pytest.raises(UserError, match="has no lines '<!-- other -->'"):
+        part(file, "other")
 
 
 def test_the_stage_graph_leaves_out_arrows_that_follow_from_others() -> None:

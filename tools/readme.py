@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md: the leaderboard and the graph of the stages."""
+"""Writes the generated parts of README.md: the leaderboard, the benchmark and the graph of the stages."""
 
 import argparse
 import re
@@ -10,6 +10,7 @@ from stages import console, running
 from stages.store import places
 
 README = Path("README.md")
+BENCHMARK = Path("reports/benchmark.md")
 
 
 def replaced(text: str, name: str, content: str) -> str:
@@ -33,6 +34,14 @@ def replaced(text: str, name: str, content: str) -> str:
     if not pattern.search(text):
         raise console.UserError(f"{README} has no lines '<!-- {name} -->' and '<!-- /{name} -->' to write between")
     return pattern.sub(lambda match: f"{match[1]}\n{content.strip()}\n\n{match[2]}", text)
+
+
+def part(path: Path, name: str) -> str:
+    """Return what stands between the marks of a part in another file; raises UserError where there are none."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->\n", path.read_text(encoding="utf-8"), re.DOTALL)
+    if not found:
+        raise console.UserError(f"{path} has no lines '<!-- {name} -->' and '<!-- /{name} -->' to read between")
+    return found[1].strip()
 
 
 def stage_graph(pipeline: dict[str, dict]) -> str:
@@ -79,7 +88,10 @@ def generated(text: str) -> str:
     """Return the README with its generated parts made anew from reports/ and dvc.yaml."""
     leaderboard = places.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
     stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
-    return replaced(replaced(text, "leaderboard", leaderboard), "stages", stage_graph(stages))
+    parts = {"leaderboard": leaderboard, "benchmark": part(BENCHMARK, "models"), "stages": stage_graph(stages)}
+    for name, content in parts.items():
+        text = replaced(text, name, content)
+    return text
 
 
 def main() -> None:
