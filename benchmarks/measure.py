@@ -20,7 +20,6 @@ from stages.params import nets
 
 STEP_BATCH = 256
 STEPS = 30
-STEP_NET = "deep-cnn"
 GROWING_ROWS = (7_000, 14_000, 28_000, 56_000)
 
 
@@ -43,8 +42,8 @@ def model(side: str, name: str, seed: int | None, split: str) -> dict[str, Any]:
     }
 
 
-def step(side: str) -> dict[str, Any]:
-    """Time the deep net's training step on 256 digits, as Keras computes it or as declared here.
+def step(side: str, name: str) -> dict[str, Any]:
+    """Time a net's training step on 256 digits, as Keras computes it or as declared here.
 
     Returns
     -------
@@ -55,14 +54,14 @@ def step(side: str) -> dict[str, Any]:
 
     from stages.building.nets import build, make_optimizer
 
-    net = nets.load_one(STEP_NET)
-    layers = {name: layer.model_copy() for name, layer in net.layers.items()}
+    net = nets.load_one(name)
+    layers = {key: layer.model_copy(deep=True) for key, layer in net.layers.items()}
     if side == "notebook":
         for layer in layers.values():
             (layer.model_extra or {}).pop("method", None)
     keras.utils.set_random_seed(0)
-    made = build(STEP_NET, net.model_copy(update={"layers": layers}), 28, 28, ours.CLASSES)
-    made.compile(make_optimizer(net.optimizer, 1, STEP_NET), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    made = build(name, net.model_copy(update={"layers": layers}), 28, 28, ours.CLASSES)
+    made.compile(make_optimizer(net.optimizer, 1, name), "sparse_categorical_crossentropy", metrics=["accuracy"])
     data = notebook_split(7_000)
     images, labels = data.train_images[:STEP_BATCH, ..., np.newaxis], data.train_labels[:STEP_BATCH]
     seconds = []
@@ -142,7 +141,7 @@ def main() -> None:
     if asked.what == "model":
         result = model(asked.side, asked.name, asked.seed, asked.split)
     else:
-        result = step(asked.side) if asked.what == "step" else growth(asked.name)
+        result = step(asked.side, asked.name) if asked.what == "step" else growth(asked.name)
     result["peak_memory_mb"] = round(running.peak_memory() / 1e6)
     asked.output.write_text(json.dumps(result), encoding="utf-8")
 

@@ -144,10 +144,8 @@ OURS = {
 ROW = {
     "compared": tables.TO_ACCURACY,
     "notebook": {**MEASURED, "whole": False},
-    "notebook_onednn": MEASURED,
     "ours": OURS,
     "ratio": 10.0,
-    "ratio_onednn": 10.0,
     "predictions_that_differ": None,
     "target_accuracy": 0.9,
     "target_measured": False,
