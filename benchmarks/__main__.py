@@ -109,7 +109,7 @@ def _compared(name: str) -> dict[str, Any]:
 
 def _steps() -> dict[str, dict[str, float]]:
     """Time a training step of the two convolutional nets, as the cells and as we compute it."""
-    ways = (
+    ways: tuple[tuple[str, str, list[str]], ...] = (
         ("the cell, as TensorFlow starts by itself", "notebook", ["--tensorflow-defaults"]),
         ("the cell, with oneDNN's kernels", "notebook", []),
         ("ours", "ours", []),

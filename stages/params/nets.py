@@ -70,7 +70,7 @@ class Net(Settings):
         None trains all epochs and keeps the last weights.
     precision : {"float32", "mixed_bfloat16"}
         What the layers compute in; "mixed_bfloat16" keeps the weights, and the last layer's output, in float32.
-        Worth it where the processor multiplies bfloat16 itself; elsewhere it is slower.
+        Worth it where the processor multiplies bfloat16 itself; elsewhere it may be slower.
     seed, threads : int or None
         In place of the section `training`'s.
     """

@@ -23,7 +23,7 @@ class ParallelLinearSVC(LinearSVC):
     threads do, as liblinear lets go of Python's lock. The rows come in another order, and so do the sums: the result
     is LinearSVC's up to its tolerance, not to the last digit.
 
-    To expect: fitting 50,400 digits takes 26 s instead of 47 (two cores, AMD Zen 3).
+    `make bench` measures what it gains.
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
