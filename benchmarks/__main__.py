@@ -3,39 +3,27 @@
 import argparse
 import json
 import os
-import platform
-import re
 import subprocess
 import sys
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
-import psutil
 
-from benchmarks import growth, notebook, pipeline, tables
-from benchmarks.recipes import described, recipes
+from benchmarks import notebook, pipeline, tables
+from benchmarks.report import TABLE, report_so_far, save
 from stages import running
 from stages.console import UserError, say
 from stages.params import baselines, nets
 from stages.params.reading import unknown
-from stages.plot_weights.figures import write_png
-from stages.store.files import replacing
-
-REPORT = Path("reports/benchmark.json")
-TABLE = REPORT.with_suffix(".md")
-PICTURE = Path("reports/benchmark-growth.png")
 
 # Recipes were chosen with seeds below 100.
 SEEDS = {"fast": range(101, 111)}
 OTHER_SEEDS = range(101, 104)
 OFFICIAL = ("fast",)  # on MNIST's own split; all others on the notebook's
 OTHER_PARTS = ("step", "growth", "pipeline")
-FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16")  # what decides the speed of products
-PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "scikit-learn", "scikit-learn-intelex", "numpy", "dvc")
 
 
 def main() -> None:
@@ -46,23 +34,23 @@ def main() -> None:
     models = [*baselines.load(), *nets.load()]
     for part in asked:
         if part not in (*models, *OTHER_PARTS):
-            raise UserError(f"no benchmark '{part}': {unknown(part, [*models, *OTHER_PARTS], 'benchmark')}")
-    report = _report_so_far()
+            raise UserError(unknown(part, [*models, *OTHER_PARTS], "benchmark"))
+    report = report_so_far()
     for name in models:
         if not asked or name in asked:
             report["models"][name] = _compared(name)
-            _save(report, models)
+            save(report)
     if not asked or "step" in asked:
         report["step"] = _steps()
-        _save(report, models)
+        save(report)
     if not asked or "growth" in asked:
         for name in models:
             say(f"{name}: on more and more rows")
             report["growth"][name] = _measured("growth", "ours", name)["seconds"]
-            _save(report, models)
+            save(report)
     if not asked or "pipeline" in asked:
         report["pipeline"] = pipeline.whole_runs()
-        _save(report, models)
+        save(report)
     say(f"bench: {TABLE} has the table")
 
 
@@ -141,95 +129,6 @@ def _ratio(there: dict[str, Any] | None, here: dict[str, Any]) -> float | None:
     if not there:
         return None
     return (there["fit_seconds"] + there["predict_seconds"]) / (here["fit_seconds"] + here["predict_seconds"])
-
-
-def _report_so_far() -> dict[str, Any]:
-    """Read what was measured before, if it was on such a machine and with the same versions."""
-    new = {"machine": _machine(), "versions": _versions(), "models": {}, "step": {}, "growth": {}, "pipeline": {}}
-    if not REPORT.is_file():
-        return new
-    before: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
-    if (before["machine"], before["versions"]) == (new["machine"], new["versions"]):
-        return before
-    say(f"bench: {REPORT} is of another machine or of other versions; its figures are dropped")
-    return new
-
-
-def _machine() -> dict[str, Any]:
-    return {
-        "processor": _processor(),
-        "cores": psutil.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")  # Linux alone has it
-    text = information.read_text(encoding="utf-8") if information.is_file() else ""
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    features = [feature for feature in FEATURES if re.search(rf"\b{feature}\b", text)]
-    return (name[1] if name else platform.processor() or platform.machine()) + "".join(f", {f}" for f in features)
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _save(report: dict[str, Any], models: list[str]) -> None:
-    """Write what is measured so far, so that an interruption loses nothing."""
-    for part in ("models", "growth"):
-        report[part] = {name: report[part][name] for name in models if name in report[part]}
-    with replacing(REPORT) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    with replacing(TABLE) as temporary:
-        temporary.write_text(_markdown(report), encoding="utf-8")
-    if report["growth"]:
-        seconds = {name: {int(rows): value for rows, value in of.items()} for name, of in report["growth"].items()}
-        write_png(growth.growth_figure(seconds, list(nets.load())), PICTURE)
-
-
-def _markdown(report: dict[str, Any]) -> str:
-    machine = report["machine"]
-    parts = [
-        "# This pipeline against the notebook's cells",
-        f"Measured by `make bench` on {machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB, "
-        f"{machine['system']}; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()) + ".",
-    ]
-    rows = report["models"]
-    if rows:
-        parts += ["<!-- models -->", tables.benchmark_table(rows), "<!-- /models -->"]
-        parts += [
-            f"{name}: {row['predictions_that_differ']:,} of 14,000 predictions differ from scikit-learn's."
-            for name, row in rows.items()
-            if row["predictions_that_differ"] is not None and name != "sgd"
-        ]
-        parts += [
-            "## Recipes",
-            tables.recipe_table({name: described(name) for name in rows if name in recipes() or name in nets.load()}),
-        ]
-    if report["step"]:
-        parts += [
-            "## A single step",
-            "TensorFlow takes oneDNN's kernels by itself on the newest processors alone; the pipeline always does. The "
-            "cells above ran as TensorFlow starts by itself.",
-            tables.step_table(report["step"]),
-        ]
-    if report["pipeline"]:
-        cells = [row["notebook"] for name, row in rows.items() if row["notebook"] and name != "svc-rbf"]
-        complete = len(cells) == len(notebook.REACHED) - 1
-        seconds = sum(cell["fit_seconds"] + cell["predict_seconds"] for cell in cells) if complete else None
-        added = [name for name in nets.load() if name not in notebook.REACHED]
-        parts += ["## Whole runs", tables.pipeline_table({**report["pipeline"], "added": added}, seconds)]
-    if report["growth"]:
-        parts += ["## More and more rows", f"![Seconds against training digits]({PICTURE.name})"]
-    return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def whole_runs() -> dict[str, Any]:
     Returns
     -------
     dict
-        stages, cold_seconds, stage_seconds (stage -> seconds), no_op_seconds, empty_no_op_seconds,
-        one_net_seconds, one_net (what was set).
+        stages, cold_seconds, stage_seconds (stage -> seconds), stage_memory_mb (stage -> MB), no_op_seconds,
+        empty_no_op_seconds, one_net_seconds, one_net (what was set).
 
     Raises
     ------
@@ -45,9 +45,8 @@ def whole_runs() -> dict[str, Any]:
         _run(["git", "clone", "--quiet", str(Path.cwd()), str(clone)], Path.cwd())
         say("pipeline: cold run, in a fresh clone")
         cold = _seconds(["dvc", "repro"], clone)
-        stages = {
-            path.stem: json.loads(path.read_text(encoding="utf-8"))["seconds"]
-            for path in sorted((clone / TIMINGS).iterdir())
+        costs = {
+            path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((clone / TIMINGS).iterdir())
         }
         say("pipeline: nothing to do")
         no_op = _median(lambda: _seconds(["dvc", "repro", "--quiet"], clone))
@@ -55,11 +54,12 @@ def whole_runs() -> dict[str, Any]:
         _set(clone / "params.yaml", ONE_NET, ANOTHER)
         one_net = _seconds(["dvc", "repro", "--quiet"], clone)
         return {
-            "stages": len(stages),
+            "stages": len(costs),
             "cold_seconds": cold,
-            "stage_seconds": stages,
+            "stage_seconds": {stage: cost["seconds"] for stage, cost in costs.items()},
+            "stage_memory_mb": {stage: cost["peak_memory_mb"] for stage, cost in costs.items()},
             "no_op_seconds": no_op,
-            "empty_no_op_seconds": _median(empty_pipeline(Path(folder) / "empty", len(stages))),
+            "empty_no_op_seconds": _median(empty_pipeline(Path(folder) / "empty", len(costs))),
             "one_net": f"{'.'.join(ONE_NET)}: {ANOTHER}",
             "one_net_seconds": one_net,
         }

@@ -28,7 +28,7 @@ def benchmark_table(models: Mapping[str, Mapping[str, Any]]) -> str:
             _seconds(here),
             f"**{row['ratio']:.1f} times**" if row["ratio"] else "–",
             f"{row['target_accuracy']:.4f}{'' if row['target_measured'] else ' ²'}" if row["target_accuracy"] else "–",
-            f"{here['accuracy']:.4f}" + (f" (mean of {len(here['seeds'])} seeds)" if here["seeds"] else ""),
+            _accuracy(here),
             f"{here['peak_memory_mb'] / 1000:.2f} GB",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -45,6 +45,22 @@ def benchmark_table(models: Mapping[str, Mapping[str, Any]]) -> str:
     if any(row["target_accuracy"] and not row["target_measured"] for row in models.values()):
         notes.append("² Of a run of the cell to its end on another machine.")
     return "\n".join(lines) + "\n\n" + "\n\n".join(notes) + "\n"
+
+
+def remarks(models: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a list item on each model whose predictions can be compared, or that has no cell to be compared with."""
+    lines = []
+    for name, row in models.items():
+        here = row["ours"]
+        if row["predictions_that_differ"] is not None:
+            lines.append(f"- {name}: {row['predictions_that_differ']:,} of the 14,000 predictions are not the cell's.")
+        elif not row["notebook"]:
+            longest, reached = here["longest_fit_seconds"], here["accuracies"]
+            lines.append(
+                f"- {name}: the slowest of its {len(reached)} trainings took {longest:,.1f} s; accuracies from "
+                f"{min(reached):.4f} to {max(reached):.4f}."
+            )
+    return lines
 
 
 def recipe_table(recipes: Mapping[str, str]) -> str:
@@ -75,6 +91,7 @@ def pipeline_table(pipeline: Mapping[str, Any], notebook_seconds: float | None) 
         All cells of the notebook together, if all were measured.
     """
     cold, stages = pipeline["cold_seconds"], pipeline["stage_seconds"]
+    hungriest = max(pipeline["stage_memory_mb"], key=pipeline["stage_memory_mb"].__getitem__)
     without = cold - stages["train-baselines@svc-rbf"]
     own = without - sum(stages[f"train-nets@{name}"] for name in pipeline["added"])
     lines = ["| the whole pipeline | seconds | |", "|---|--:|---|"]
@@ -92,8 +109,17 @@ def pipeline_table(pipeline: Mapping[str, Any], notebook_seconds: float | None) 
         f"{pipeline['no_op_seconds'] / pipeline['empty_no_op_seconds']:.2f} times an empty pipeline of as many stages "
         f"({pipeline['empty_no_op_seconds']:.1f} s) |",
         f"| one net changed (`{pipeline['one_net']}`) | {pipeline['one_net_seconds']:.0f} | |",
+        "",
+        f"No stage takes more memory than {hungriest}: {pipeline['stage_memory_mb'][hungriest] / 1000:.2f} GB.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _accuracy(here: Mapping[str, Any]) -> str:
+    if not here["seeds"]:
+        return f"{here['accuracy']:.4f}"
+    split = ", official split" if here["split"] == "official" else ""
+    return f"{here['accuracy']:.4f} (mean of {len(here['seeds'])} seeds{split})"
 
 
 def _seconds(measured: Mapping[str, Any]) -> str:

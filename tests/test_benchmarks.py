@@ -12,10 +12,10 @@ from conftest import ROOT
 from synthetic import digits, pixels
 
 from benchmarks import growth, notebook, ours, pipeline, tables
-from benchmarks.__main__ import _report_so_far as report_so_far
 from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
+from benchmarks.report import markdown, report_so_far
 from stages.console import UserError
 from stages.params import baselines, nets
 from stages.params.reading import read, section
@@ -168,6 +168,7 @@ def test_whole_runs_are_compared_without_what_the_notebook_does_not_run() -> Non
         "stages": 20,
         "cold_seconds": 600.0,
         "stage_seconds": {"train-baselines@svc-rbf": 50.0, "train-nets@best": 150.0},
+        "stage_memory_mb": {"train-baselines@svc-rbf": 900, "train-nets@best": 1300},
         "no_op_seconds": 3.0,
         "empty_no_op_seconds": 2.5,
         "one_net": "nets.x.epochs=1",
@@ -178,7 +179,29 @@ def test_whole_runs_are_compared_without_what_the_notebook_does_not_run() -> Non
     assert "| … without svc-rbf, which the notebook does not run | 550 | 4.0 times" in text
     assert "| … and without best | 400 | 5.5 times" in text
     assert "| 3.0 | 1.20 times an empty pipeline of as many stages (2.5 s) |" in text
+    assert "No stage takes more memory than train-nets@best: 1.30 GB." in text
     assert "times faster" not in tables.pipeline_table(runs, None)
+
+
+def test_remarks_tell_what_the_table_has_no_room_for() -> None:
+    same = {**ROW, "compared": tables.SAME, "predictions_that_differ": 3}
+    many = {**OURS, "seeds": [1, 2], "accuracies": [0.98, 0.991], "longest_fit_seconds": 9.56, "split": "official"}
+    fast = {**ROW, "compared": "–", "notebook": None, "ratio": None, "target_accuracy": None, "ours": many}
+    assert tables.remarks({"knn": same, "mlp": ROW, "fast": fast}) == [
+        "- knn: 3 of the 14,000 predictions are not the cell's.",
+        "- fast: the slowest of its 2 trainings took 9.6 s; accuracies from 0.9800 to 0.9910.",
+    ]
+    assert "0.9100 (mean of 2 seeds, official split)" in tables.benchmark_table({"fast": fast})
+
+
+def test_a_report_of_a_part_has_that_part_alone() -> None:
+    report = {**report_so_far(), "models": {"softmax": ROW}, "step": {}, "growth": {}, "pipeline": {}}
+    text = markdown(report)
+    assert text.startswith("# This pipeline against the notebook's cells\n") and "cores of" in text
+    assert "<!-- models -->" in text and "| softmax | Adam, learning rate" in text
+    assert "step" not in text.split("## Recipes")[1].split("rows a step")[-1]
+    steps = {"deep-cnn": {"the cell": 400.0, "ours": 100.0}}
+    assert "| deep-cnn, the cell | 400 | 4.0 times |" in markdown({**report, "step": steps})
 
 
 # Measuring
