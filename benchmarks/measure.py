@@ -98,7 +98,7 @@ def _epoch(name: str) -> Callable[[int], float]:
 
     from stages.building.nets import build, make_optimizer
     from stages.params import training
-    from stages.train_nets.training import STEPS_AT_ONCE
+    from stages.train_nets.training import STEPS_AT_ONCE, batches
 
     net, shared = nets.load_one(name), training.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
@@ -114,7 +114,7 @@ def _epoch(name: str) -> Callable[[int], float]:
     def epoch(rows: int) -> float:
         data = notebook_split(rows)
         with stopwatch() as watch:
-            made.fit(data.train_images[..., np.newaxis], data.train_labels, batch_size=net.batch_size, verbose=0)
+            made.fit(batches(data.train_images, data.train_labels, net.batch_size, seed=0), shuffle=False, verbose=0)
         return watch.seconds
 
     epoch(GROWING_ROWS[0])  # Keras traces the graph

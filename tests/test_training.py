@@ -528,6 +528,19 @@ def test_the_stage_of_a_net_judges_the_file_it_saved(
     assert f"softmax: kept the weights of epoch {facts['best_epoch']} of 3; training accuracy" in said
 
 
+@pytest.mark.parametrize(("edit", "threads"), [(None, 1), ("threads: 0", 0), ("threads: 3", 3)])
+def test_a_net_may_name_its_own_number_of_threads(
+    divided: Path, edited_params: Any, monkeypatch: pytest.MonkeyPatch, edit: str | None, threads: int
+) -> None:
+    # `divided` has set training.threads to 1.
+    edited_params(("epochs: 3\n", f"epochs: 1\n    {edit}\n" if edit else "epochs: 1\n"))
+    given: list[int] = []
+    monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", given.append)
+    monkeypatch.setattr(sys, "argv", ["train_nets", "softmax"])
+    nets_main()
+    assert given == [threads]
+
+
 def test_neither_stage_takes_a_name_that_is_not_declared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["stage", "sgdd"])
     with pytest.raises(UserError, match=r"params\.yaml declares no baseline 'sgdd'"):

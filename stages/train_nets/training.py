@@ -2,12 +2,14 @@
 
 import math
 import os
+import random
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.console import UserError, progress, say
@@ -81,12 +83,10 @@ def train(
         )
     with progress(name, epochs * steps(len(images), batch_size), "steps") as advance:
         history = model.fit(
-            _channel(images),
-            labels,
-            batch_size=batch_size,
+            batches(images, labels, batch_size, seed=random.getrandbits(31)),
             epochs=epochs,
-            validation_data=None if validation is None else (_channel(validation[0]), validation[1]),
-            validation_batch_size=PREDICT_BATCH,
+            shuffle=False,  # the batches are
+            validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
             callbacks=[*callbacks, _Watch(name, epochs, advance)],
             verbose=0,
         ).history
@@ -95,6 +95,36 @@ def train(
         if column in history:
             table[column] = history[column]
     return table
+
+
+def batches(images: Images, labels: Codes | None, batch_size: int, seed: int | None = None) -> tf.data.Dataset:
+    """Divide rows into batches.
+
+    Given arrays, Keras would do so too, but with tf.data's self-tuning: its thread sleeps longer and longer, and the
+    end of each epoch waits for it to wake up, for a third of the time of a long one.
+
+    Parameters
+    ----------
+    images : ndarray of float32, shape (n, height, width)
+    labels : ndarray of int64, shape (n,), or None
+    batch_size : int
+        Rows a batch; the last one has those that are left.
+    seed : int or None
+        Of the order of the rows, which is another one in every epoch; None keeps theirs.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Of images (batch, height, width, 1), with their labels if given.
+    """
+    parts = tuple(tf.constant(part) for part in (images[..., np.newaxis], labels) if part is not None)
+    rows = tf.data.Dataset.range(len(images))
+    if seed is not None:
+        rows = rows.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
+    data = rows.batch(batch_size).map(lambda which: tuple(tf.gather(part, which) for part in parts)).prefetch(1)
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return data.with_options(options)
 
 
 def steps(rows: int, batch_size: int) -> int:
@@ -134,7 +164,7 @@ def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
     """
     if not len(images):
         return np.empty((0, model.output_shape[-1]), np.float32)
-    return np.asarray(model.predict(_channel(images), batch_size=PREDICT_BATCH, verbose=0), np.float32)
+    return np.asarray(model.predict(batches(images, None, PREDICT_BATCH), verbose=0), np.float32)
 
 
 def summary(model: keras.Model) -> str:
@@ -151,10 +181,6 @@ def summary(model: keras.Model) -> str:
         else:
             os.environ["COLUMNS"] = before
     return "\n".join(texts) + "\n"
-
-
-def _channel(images: Images) -> Images:
-    return images[..., np.newaxis]
 
 
 class _Watch(keras.callbacks.Callback):
