@@ -513,7 +513,7 @@ def test_a_net_that_cannot_compute() -> None:
                 "class": "Adam",
                 "learning_rate": {"class": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": "step"},
             },
-            ".learning_rate: CosineDecay cannot use its settings: ",
+            ".learning_rate: CosineDecay refuses its settings: '<=' not supported between instances of 'str' and 'int'",
         ),
         ({"class": "Adam", "learning_rate": 0}, ".learning_rate: is 0: must be greater than 0"),
         ({"class": "SGD", "momentum": 3}, ": SGD refuses its settings: `momentum` must be a float between [0, 1]."),
@@ -534,6 +534,13 @@ def test_optimisers_that_are_refused(declared: dict[str, Any], sentence: str | N
         assert said.startswith(f"{WHERE}.optimizer: unknown setting of SGD: 'lr'; allowed: clipnorm, clipvalue, ")
     else:
         assert said == f"{WHERE}.optimizer{sentence}"
+
+
+def test_a_schedule_that_only_fails_when_it_is_asked_is_refused() -> None:
+    schedule = {"class": "ExponentialDecay", "initial_learning_rate": "high", "decay_steps": 9, "decay_rate": 0.5}
+    said = refused_optimizer(**{"class": "Adam"}, learning_rate=schedule)
+    assert said.startswith(f"{WHERE}.optimizer.learning_rate: ExponentialDecay cannot use its settings: ")
+    assert "\n" not in said
 
 
 # Classifiers

@@ -508,7 +508,7 @@ def test_a_model_that_there_is_not(predict: Callable[..., Ran], tmp_path: Path) 
         (error,) = ran.errors
         return error
 
-    assert wrong("mlp48").startswith("unknown model 'mlp48'; did you mean 'mlp-48'? allowed: cnn-15x15,")
+    assert wrong("mlp48").startswith("unknown model 'mlp48'; did you mean 'mlp-48'? allowed: best, cnn-15x15,")
     assert wrong("deep-cnn") == "models/nets/deep-cnn.keras is missing; 'dvc pull' fetches it, 'dvc repro' trains it"
     assert wrong("nets/no.keras") == "nets/no.keras: there is no such model file"
     assert wrong("params.yaml") == (

@@ -86,7 +86,7 @@ def test_the_default_models_and_any_number_of_settings_fit_on_120_columns() -> N
     declared = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
     models = [*declared["baselines"], *declared["nets"]]
     before = {"nets": declared["nets"]}
-    after = {"nets": {name: {**net, "epochs": 2, "batch_size": 7} for name, net in declared["nets"].items()}}
+    after = {"nets": {name: {**net, "epochs": 3, "batch_size": 7} for name, net in declared["nets"].items()}}
     after["nets"]["new"] = declared["nets"]["deep-cnn"]
     found = [
         Row("workspace", dict.fromkeys(models, 0.98765), []),

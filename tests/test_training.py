@@ -36,7 +36,7 @@ from stages.train_baselines.__main__ import main as baselines_main
 from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import parameter_count, predictions, score_kind
 from stages.train_nets.__main__ import main as nets_main
-from stages.train_nets.training import STEPS_AT_ONCE, best_epoch, probabilities, summary, train
+from stages.train_nets.training import STEPS_AT_ONCE, batches, best_epoch, probabilities, summary, train
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -203,6 +203,43 @@ def test_probabilities_are_rows_that_add_up_to_one(
     judged = probabilities(five_epochs[0], unseen[0][:n])
     assert (judged.dtype, judged.shape) == (np.float32, (n, 4))
     np.testing.assert_allclose(judged.sum(axis=1), 1, atol=1e-5)
+
+
+def epochs_of(seed: int | None, number: int = 2) -> list[list[list[int]]]:
+    """Return epoch -> batch -> the rows in it, of 10 rows in batches of 4."""
+    images = np.arange(10, dtype=np.float32)[:, None, None] * np.ones((1, 2, 3), np.float32)
+    data = batches(images, np.arange(10), 4, seed=seed)
+    epochs = []
+    for _ in range(number):
+        rows = []
+        for pictures, labels in data:
+            assert pictures.shape == (len(labels), 2, 3, 1) and pictures.dtype == "float32" and labels.dtype == "int64"
+            assert pictures.numpy()[:, 0, 0, 0].astype(int).tolist() == labels.numpy().tolist()
+            rows.append(labels.numpy().tolist())
+        epochs.append(rows)
+    return epochs
+
+
+def test_batches_without_a_seed_keep_the_order() -> None:
+    assert epochs_of(None) == 2 * [[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]]
+
+
+def test_batches_with_a_seed_have_every_row_once_in_another_order_each_epoch() -> None:
+    first, second = epochs_of(1)
+    for epoch in (first, second):
+        assert [len(batch) for batch in epoch] == [4, 4, 2]
+        assert sorted(row for batch in epoch for row in batch) == list(range(10))
+    assert first != second
+    assert epochs_of(1) == [first, second] != epochs_of(2)
+
+
+def test_batches_to_predict_have_no_labels() -> None:
+    (only,) = batches(np.ones((3, 2, 2), np.float32), None, 5)
+    assert [part.shape for part in only] == [(3, 2, 2, 1)]
+
+
+def test_an_epochs_end_waits_for_no_tuning() -> None:
+    assert not batches(np.ones((3, 2, 2), np.float32), None, 5).options().autotune.enabled
 
 
 @pytest.mark.parametrize("rows", [300, 320])

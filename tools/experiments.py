@@ -102,12 +102,15 @@ def table(found: list[Row], width: int) -> str:
     """
     first = max(len(row.label) for row in found)
     models = list(dict.fromkeys(model for row in found for model in row.accuracies))
+    # Columns close together where that spares a second table.
+    gaps = [gap for gap in (2, 1) if len(_folded(models, width - first, gap)) == 1]
+    gap = " " * (gaps or [2])[0]
     blocks = []
-    for block in _folded(models, width - first):
-        lines = [" " * first + "".join(f"  {model:>{_column(model)}}" for model in block)]
+    for block in _folded(models, width - first, len(gap)):
+        lines = [" " * first + "".join(f"{gap}{model:>{_column(model)}}" for model in block)]
         for row in found:
             cells = [f"{row.accuracies[model]:.4f}" if model in row.accuracies else "-" for model in block]
-            columns = "".join(f"  {cell:>{_column(model)}}" for model, cell in zip(block, cells, strict=True))
+            columns = "".join(f"{gap}{cell:>{_column(model)}}" for model, cell in zip(block, cells, strict=True))
             lines.append(f"{row.label:<{first}}{columns}")
         blocks.append("\n".join(lines))
     settings = [
@@ -124,12 +127,12 @@ def table(found: list[Row], width: int) -> str:
     return "\n\n".join([*blocks, *(["\n".join(settings)] if settings else [])])
 
 
-def _folded(models: list[str], width: int) -> list[list[str]]:
-    """Divide models among tables of a width; each has one at least."""
+def _folded(models: list[str], width: int, gap: int) -> list[list[str]]:
+    """Divide models among tables of a width, with a gap before each column; each table has one at least."""
     blocks: list[list[str]] = [[]]
     used = 0
     for model in models:
-        needed = 2 + _column(model)
+        needed = gap + _column(model)
         if blocks[-1] and used + needed > width:
             blocks.append([])
             used = 0
