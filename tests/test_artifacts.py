@@ -40,8 +40,7 @@ def pickling(source: str) -> list[str]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.split(".")[0] in PICKLES]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in PICKLES:
-            # This one of joblib's only says how many cores there are to use.
-            found += [str(node.module) for alias in node.names if alias.name != "parallel_config"]
+            found.append(str(node.module))
         elif isinstance(node, ast.Attribute) and node.attr in {
             "read_pickle",
             "to_pickle",

@@ -65,9 +65,9 @@ def refused_optimizer(**declared: Any) -> str:
 
 PARAMETERS = {"softmax": 7_850, "mlp-48": 38_170, "mlp-128-64": 109_386, "cnn-15x15": 45_834, "deep-cnn": 233_034}
 TRAINING = {
-    "softmax": (30, 512, 5),
-    "mlp-48": (50, 256, 5),
-    "mlp-128-64": (42, 256, 5),
+    "softmax": (30, 512, 10),
+    "mlp-48": (50, 256, 10),
+    "mlp-128-64": (42, 256, 10),
     "cnn-15x15": (20, 256, 5),
     "deep-cnn": (20, 256, 5),
 }

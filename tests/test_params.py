@@ -120,7 +120,7 @@ def test_models_need_not_be_of_both_kinds(workspace: Path) -> None:
 def test_an_optimiser_and_early_stopping_need_not_be_declared(edited_params: Edit) -> None:
     edited_params(
         ("    optimizer: {class: Adam}\n    epochs: 30", "    epochs: 30"),
-        ("    batch_size: 512\n    early_stopping: {patience: 5}", "    batch_size: 512\n    seed: 7"),
+        ("    batch_size: 512\n    early_stopping: {patience: 10}", "    batch_size: 512\n    seed: 7"),
     )
     net = nets.load_one("softmax")
     assert (net.optimizer.class_, net.optimizer.settings, net.early_stopping, net.seed) == ("Adam", {}, None, 7)
@@ -194,12 +194,12 @@ VALUES = [
     ("source: data/mnist", "source: ''", "fetch.source: is '': must have at least 1 character"),
     ("version: 1", "version: 0", "fetch.openml.version: is 0: must be greater than or equal to 1"),
     (
-        "early_stopping: {patience: 5}",
+        "early_stopping: {patience: 10}",
         "early_stopping: {patience: 0}",
         "nets.softmax.early_stopping.patience: is 0: must be greater than or equal to 1",
     ),
     (
-        "early_stopping: {patience: 5}",
+        "early_stopping: {patience: 10}",
         "early_stopping: 5",
         "nets.softmax.early_stopping: is 5: must be a mapping of settings",
     ),
@@ -258,7 +258,7 @@ KEYS = [
         f"nets.softmax: unknown key 'dropout'; allowed: {NET_KEYS}",
     ),
     (
-        ("{patience: 5}", "{patiense: 5}"),
+        ("{patience: 10}", "{patiense: 5}"),
         "patiense",
         "nets.softmax.early_stopping: unknown key 'patiense'; did you mean 'patience'? allowed: patience",
     ),

@@ -1,9 +1,9 @@
 """Fitting a declared classifier."""
 
 import numpy as np
-from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
 
 from stages.console import UserError
 from stages.train_baselines.acceleration import accelerated, plain
@@ -38,9 +38,14 @@ def fit(
         The classifier refuses the data, or its settings do not fit them.
     """
     worker = accelerated(clone(model))
+    # LogisticRegression has the setting still, but no use for it, and warns.
+    parallel = "n_jobs" in worker.get_params(deep=False) and type(worker) is not LogisticRegression
+    if parallel:
+        worker.set_params(n_jobs=threads or -1)
     try:
-        with parallel_config(n_jobs=threads or -1):
-            worker.fit(X, y)
+        worker.fit(X, y)
     except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError, MemoryError) as error:
         raise UserError(f"{where}: {type(model).__name__} cannot be fitted: {' '.join(str(error).split())}") from error
+    if parallel:
+        worker.set_params(n_jobs=None)
     return plain(worker)
