@@ -1,6 +1,8 @@
 """The linear support vector machine of all cores against scikit-learn's own."""
 
 import io
+import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from stages.train_baselines.fitting import fit
 from stages.train_baselines.linear_svm import ParallelLinearSVC, accelerated, plain
 
 # What scikit-learn's own tests expect of LinearSVC.
@@ -77,6 +80,22 @@ def test_any_number_of_cores_gives_the_same() -> None:
     for jobs in (None, 2, -1):
         models.append(ParallelLinearSVC(n_jobs=jobs).fit(X, y))
     assert same(models[0], models[1]) and same(models[0], models[2])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_stage_fits_on_as_many_threads_as_it_is_told(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    used: set[int] = set()
+    scikit_learns = LinearSVC.fit
+
+    def noting(self: LinearSVC, *arguments: Any) -> LinearSVC:
+        used.add(threading.get_ident())
+        time.sleep(0.05)  # so that no thread can take all classes before the other begins
+        return scikit_learns(self, *arguments)
+
+    monkeypatch.setattr(LinearSVC, "fit", noting)
+    X, y = clouds(200, 5)
+    fitted = fit(LinearSVC(), X.astype(np.float32), np.unique(y, return_inverse=True)[1], threads, "here")
+    assert len(used) == threads and type(fitted) is LinearSVC
 
 
 def test_dense_sparse_and_float32_rows_give_the_same() -> None:
