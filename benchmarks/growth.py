@@ -32,11 +32,12 @@ def growth_figure(models: Mapping[str, Mapping[int, float]], nets: Sequence[str]
         Which of the models are nets; the others are drawn in a panel of their own, for theirs are other seconds.
     """
     figure = chart(9.0, 4.6, "Cost against the number of training digits", "the exponent p of seconds = c · rows^p")
-    panels = figure.subplots(1, 2)
     parts = {
         "fit, and predict 14,000": [name for name in models if name not in nets],
         "one epoch": [name for name in models if name in nets],
     }
+    parts = {label: names for label, names in parts.items() if names}
+    panels = figure.subplots(1, len(parts), squeeze=False)[0]
     for axes, (label, names) in zip(panels, parts.items(), strict=True):
         sizes = sorted({rows for name in names for rows in models[name]})
         for number, name in enumerate(sorted(names, key=lambda name: -models[name][max(models[name])])):

@@ -130,6 +130,7 @@ def test_the_picture_of_growth_names_every_model_and_its_exponent() -> None:
     figure = growth.growth_figure(models, ["softmax"])
     texts = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
     assert texts == ["knn, p = 1.00", "softmax, p = 1.00"]
+    assert len(growth.growth_figure(models, []).axes) == 1  # no panel without a line
 
 
 MEASURED = {"fit_seconds": 100.0, "predict_seconds": 2.0, "whole": True, "accuracy": 0.9, "peak_memory_mb": 2000}
