@@ -1,12 +1,13 @@
 """From declarations to models: the notebook's five nets, any of Keras's layers, any of scikit-learn's classifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from conftest import ROOT
+from mistakes import CLASSES, DATA, Mistake
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
@@ -16,12 +17,13 @@ from stages.building.nets import build, check_probabilities, check_step, make_la
 from stages.check_models import trial
 from stages.check_models.fitting_data import check_models
 from stages.check_params.classes import check_classes
+from stages.check_params.structure import check_structure
 from stages.console import UserError
 from stages.params import baselines, nets
 from stages.params.declared import Declared
 from stages.params.nets import Layer, Net
 from stages.params.pictures import WeightMap
-from stages.params.reading import Place, read, section
+from stages.params.reading import Place, lines_named, read, section
 
 DEFAULT = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
 BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
@@ -877,3 +879,43 @@ def test_a_linear_classifier_of_two_classes_has_one_map() -> None:
     check_models({"sgd": BASELINES["sgd"]}, {}, one, image_size=(28, 28), classes=2, seed=SEED)
     with pytest.raises(UserError, match="has 1 cells, and there are 3 maps"):
         check_models({"sgd": BASELINES["sgd"]}, {}, one, image_size=(28, 28), classes=3, seed=SEED)
+
+
+# With the lines of the file
+
+
+@pytest.mark.parametrize("mistake", [*CLASSES, *DATA], ids=str)
+def test_what_the_libraries_and_the_data_tell_names_the_line(
+    edited_params: Callable[..., str], mistake: Mistake
+) -> None:
+    text = edited_params((mistake.old, mistake.new))
+    content = read()
+    sections = check_structure(content)
+    name = mistake.said.removeprefix("pictures.").split(".")[1].split(":")[0]
+    declared = [
+        {key: each for key, each in models.items() if key == name} for models in (sections.baselines, sections.nets)
+    ]
+    with pytest.raises(UserError) as caught, lines_named(content):
+        check_classes(*declared, SEED)
+        assert mistake in DATA, "the data are not needed to tell"
+        pictures = {key: each for key, each in sections.pictures.weights.items() if key == name}
+        check_models(*declared, pictures, image_size=(28, 28), classes=10, seed=SEED)
+    (said,) = str(caught.value).splitlines()
+    expected = f"params.yaml, line {mistake.line(text)}: {mistake.said}"
+    if expected.endswith("..."):
+        assert said.startswith(expected.removesuffix("..."))
+    else:
+        assert said == expected
+
+
+def test_a_mistake_of_each_of_several_models_is_told_with_its_line(edited_params: Callable[..., str]) -> None:
+    kernel, picture = DATA[0], DATA[3]
+    text = edited_params((kernel.old, kernel.new), (picture.old, picture.new))
+    content = read()
+    sections = check_structure(content)
+    declared = {"sgd": sections.baselines["sgd"]}, {"deep-cnn": sections.nets["deep-cnn"]}
+    with pytest.raises(UserError) as caught, lines_named(content):
+        check_models(*declared, sections.pictures.weights, image_size=(28, 28), classes=10, seed=SEED)
+    assert str(caught.value).splitlines() == [
+        f"params.yaml, line {mistake.line(text)}: {mistake.said}" for mistake in (picture, kernel)
+    ]
