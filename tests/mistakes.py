@@ -72,7 +72,6 @@ INTEGERS = [
         "epochs: 30",
         "epochs: .nan  # softmax",
         "nets.softmax.epochs: is not a number (.nan): must be a valid integer",
-        beyond_schema=NAN,
     ),
     Mistake("epochs: 30", "epochs: 1e-3  # softmax", "nets.softmax.epochs: is 0.001: must be a valid integer"),
     Mistake("epochs: 30", "epochs: .inf  # softmax", "nets.softmax.epochs: is inf: must be a valid integer"),
@@ -227,6 +226,7 @@ KEYS = [
         "    48:\n      hidden:",
         "pictures.weights: the key 48 is no text; keys must be text",
         "    48:",
+        TEXT,
     ),
 ]
 

@@ -33,13 +33,13 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
     DeclarationError
         No such classifier, a setting it does not take, or a value it refuses.
     """
-    classes = _classifiers()
-    if class_name not in classes:
-        raise misdeclared((*where, "class"), unknown(class_name, classes, "scikit-learn classifier"))
-    cls = classes[class_name]
+    known = classifiers()
+    if class_name not in known:
+        raise misdeclared((*where, "class"), unknown(class_name, known, "scikit-learn classifier"))
+    cls = known[class_name]
     if "n_jobs" in settings:
         raise misdeclared((*where, "n_jobs"), "leave it out; training.threads sets how many cores are used")
-    accepted = inspect.signature(cls.__init__).parameters.keys() - {"self", "n_jobs"}
+    accepted = settings_of(cls)
     for key in settings:
         if key not in accepted:
             raise misdeclared(where, unknown(key, accepted, f"setting of {class_name}:"), key)
@@ -62,8 +62,14 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
 
 
 @cache
-def _classifiers() -> dict[str, type[ClassifierMixin]]:
+def classifiers() -> dict[str, type[ClassifierMixin]]:
+    """Return the classifiers that can be named, by name."""
     return dict(all_estimators(type_filter="classifier"))
+
+
+def settings_of(cls: type[ClassifierMixin]) -> set[str]:
+    """Return the settings of a classifier that can be declared."""
+    return set(inspect.signature(cls.__init__).parameters) - {"self", "n_jobs"}
 
 
 def _resolved(value: Any, seed: int, where: Place) -> Any:

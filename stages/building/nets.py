@@ -208,19 +208,15 @@ def _join(layer: keras.layers.Layer, incoming: list[Any]) -> Any:
 
 
 def _make(module: ModuleType, base: type, name: str, settings: Mapping[str, Any], where: Place, kind: str) -> Any:
-    classes = {
-        key: value
-        for key, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, base) and value is not base and key not in REFUSED
-    }
+    classes = classes_of(module, base)
     if name not in classes:
         reason = f"'{name}' cannot be used: {REFUSED[name]}" if name in REFUSED else ""
         raise misdeclared((*where, "class"), reason or unknown(name, classes, kind))
     cls = classes[name]
-    accepted = _accepted(cls)
+    accepted = settings_of(cls)
     for key in settings:
-        if key not in accepted:
-            raise misdeclared(where, unknown(key, accepted - {"name"}, f"setting of {name}:"), key)
+        if key not in accepted and key != "name":
+            raise misdeclared(where, unknown(key, accepted, f"setting of {name}:"), key)
     arguments = {key: _nested(key, value, (*where, key)) for key, value in settings.items()}
     try:
         return cls(**arguments)
@@ -265,9 +261,13 @@ def _check_name(key: str, value: str, where: Place) -> None:
             try:
                 module.get(value)
             except Exception:  # Keras says which it could not interpret, and not which it could
-                no_names = ("get", "serialize", "deserialize", ending.capitalize())
-                known = [name for name, held in vars(module).items() if callable(held) and name not in no_names]
-                raise misdeclared(where, unknown(value, known, f"Keras {ending}")) from None
+                raise misdeclared(where, unknown(value, words_for(ending), f"Keras {ending}")) from None
+
+
+def words_for(ending: str) -> list[str]:
+    """Return what a setting that ends so may name by a word."""
+    no_names = ("get", "serialize", "deserialize", ending.capitalize())
+    return [name for name, held in vars(NAMED[ending]).items() if callable(held) and name not in no_names]
 
 
 def _larger(layer: keras.layers.Layer, incoming: Any) -> tuple[str, str] | None:
@@ -294,14 +294,24 @@ def _refusal(name: str, settings: Mapping[str, Any], where: Place, reason: str) 
     return misdeclared((*where, key), f"is {describe(settings[key])}: {name} refuses it: {reason}")
 
 
-def _accepted(cls: type) -> set[str]:
+def classes_of(module: ModuleType, base: type) -> dict[str, type]:
+    """Return the classes of a module of Keras that can be named, by name."""
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base and key not in REFUSED
+    }
+
+
+def settings_of(cls: type) -> set[str]:
+    """Return the settings that a class of Keras takes and that can be declared."""
     accepted: set[str] = set()
     for base in cls.__mro__:
         if base.__module__.startswith("keras.") and "__init__" in vars(base):
             for parameter in inspect.signature(vars(base)["__init__"]).parameters.values():
                 if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                     accepted.add(parameter.name)
-    return accepted - {"self"}
+    return accepted - {"self", "name"}
 
 
 def _line(error: Exception) -> str:
