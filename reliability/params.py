@@ -189,8 +189,9 @@ def _loaded(draw: st.DrawFn, text: str) -> tuple[Any, tuple[Any, ...]] | None:
 
 
 def _written(content: Any) -> str:
-    stream = io.StringIO()
-    YAML(typ="safe", pure=True).dump(content, stream)
+    yaml, stream = YAML(typ="safe"), io.StringIO()
+    yaml.sort_base_mapping_type_on_output = False  # the order of layers means something
+    yaml.dump(content, stream)
     return stream.getvalue()
 
 
@@ -254,11 +255,9 @@ def _move(draw: st.DrawFn, text: str) -> str:
         return text
     content, place = found
     item = _at(content, place)
-    mappings = [each for each in _places(content) if isinstance(_at(content, each), dict)]
     if draw(st.booleans()):
-        mappings = [each for each in mappings if each[: len(place)] != place]
         del _at(content, place[:-1])[place[-1]]
-        mappings = [each for each in mappings if each in _places(content)]
+    mappings = [each for each in _places(content) if isinstance(_at(content, each), dict)]
     if mappings:
         target = _at(content, draw(st.sampled_from(mappings)))
         # No mapping into itself: YAML can say that, a person cannot.

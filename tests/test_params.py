@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from mistakes import CLASSES, NET_KEYS, SECTIONS, STRUCTURE, Mistake, line_with
+from pipelines import prepare
 
 from stages.check_params import __main__ as check_params
 from stages.check_params.structure import check_structure
@@ -274,6 +275,12 @@ def test_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 # The stage
 
 
+def test_the_readme_shows_what_is_said(edited_params: Edit) -> None:
+    shown = re.findall(r"^check-params: (.*)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    edited_params(("    epochs: 50", "    epoch: 50"))
+    assert shown == mistakes()
+
+
 def test_the_stage_leaves_the_same_file_after_every_edit(edited_params: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["check_params"])
     check_params.main()
@@ -309,6 +316,18 @@ def test_the_stage_as_a_program_ends_with_code_1_and_no_traceback(edited_params:
         f"did you mean 'epochs'? allowed: {NET_KEYS}",
     ]
     assert not Path("data").exists()
+
+
+def test_a_mistyped_setting_that_dvc_lets_through_is_refused(tmp_path: Path) -> None:
+    project = prepare(tmp_path / "project")
+    ran = project.run("dvc", "exp", "run", "--name", "mistyped", "-S", "+nets.dense.epoch=3")
+    # DVC has written it into the file, and would have trained as before.
+    line = line_with(project.read("params.yaml"), "epoch: 3")
+    sentence = f"nets.dense: unknown key 'epoch'; did you mean 'epochs'? allowed: {NET_KEYS}"
+    assert f"check-params: params.yaml, line {line}: {sentence}\n" in ran.output
+    assert ran.code != 0 and ran.stages == ["check-params"] and "Traceback" not in ran.output
+    assert project.succeed("dvc", "exp", "list", "--name-only").output == ""
+    assert not (project.folder / "data" / "raw").exists()
 
 
 def test_the_stage_as_a_program_is_silent_where_all_is_in_order(workspace: Path) -> None:
