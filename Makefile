@@ -68,7 +68,7 @@ lock: setup  ## compile requirements.txt and requirements-remotes.txt from pypro
 	    --output-file requirements-remotes.txt
 
 clean:  ## remove the environment, caches, and what dvc can bring back (the DVC cache stays)
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache data/checks data/raw data/split models dvc_plots
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache data/checks data/raw data/split models dvc_plots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list the targets

@@ -61,7 +61,8 @@ def step(side: str, name: str) -> dict[str, Any]:
             (layer.model_extra or {}).pop("method", None)
     keras.utils.set_random_seed(0)
     made = build(name, net.model_copy(update={"layers": layers}), 28, 28, ours.CLASSES)
-    made.compile(make_optimizer(net.optimizer, 1, name), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer = make_optimizer(net.optimizer, 1, ("nets", name, "optimizer"))
+    made.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     data = notebook_split(7_000)
     images, labels = data.train_images[:STEP_BATCH, ..., np.newaxis], data.train_labels[:STEP_BATCH]
     seconds = []
@@ -105,7 +106,7 @@ def _epoch(name: str) -> Callable[[int], float]:
     keras.utils.set_random_seed(0)
     made = build(name, net, 28, 28, ours.CLASSES)
     made.compile(
-        make_optimizer(net.optimizer, 1_000_000, name),
+        make_optimizer(net.optimizer, 1_000_000, ("nets", name, "optimizer")),
         "sparse_categorical_crossentropy",
         metrics=["accuracy"],
         steps_per_execution=STEPS_AT_ONCE,

@@ -32,7 +32,7 @@ def _baseline(name: str, data: Data, seed: int | None) -> Measured:
     from stages.train_baselines import acceleration
     from stages.train_baselines.fitting import fit
 
-    declared, shared, where = baselines.load_one(name), training.load(), f"params.yaml: baselines.{name}"
+    declared, shared, where = baselines.load_one(name), training.load(), ("baselines", name)
     train, test = (part.reshape(len(part), -1) for part in (data.train_images, data.test_images))
     model = estimators.build(declared.class_, declared.settings, shared.seed if seed is None else seed, where)
     with acceleration.threads(shared.threads):
@@ -62,7 +62,7 @@ def _net(name: str, data: Data, seed: int | None) -> Measured:
     total = net.epochs * steps(len(data.train_labels), net.batch_size)
     train(
         model,
-        make_optimizer(net.optimizer, total, f"recipe of {name}: optimizer"),
+        make_optimizer(net.optimizer, total, ("nets", name, "optimizer")),
         data.train_images,
         data.train_labels,
         None,

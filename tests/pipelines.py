@@ -116,7 +116,15 @@ def small(params: dict[str, Any]) -> None:
 
 
 def make(folder: Path, change: Callable[[dict[str, Any]], object] = small, side: int = SIDE) -> Project:
-    """Make a small project, commit it, and run it once.
+    """Make a small project as `prepare` does, run it once, and commit what that makes."""
+    project = prepare(folder, change, side)
+    project.repro()
+    project.commit()
+    return project
+
+
+def prepare(folder: Path, change: Callable[[dict[str, Any]], object] = small, side: int = SIDE) -> Project:
+    """Make a small project that has not run yet, and commit it.
 
     Parameters
     ----------
@@ -145,7 +153,6 @@ def make(folder: Path, change: Callable[[dict[str, Any]], object] = small, side:
     project.succeed("git", "init", "--quiet", "--initial-branch", "main")
     for key, value in (("user.name", "A tester"), ("user.email", "tester@example.org")):
         project.succeed("git", "config", key, value)
-    project.repro()
     project.commit()
     return project
 

@@ -97,7 +97,7 @@ def fitted(name: str) -> ClassifierMixin:
         # Few rows, few iterations.
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "y contains no unlabeled samples", UserWarning)
-        return estimators.build(declared["class"], settings, 42, "here").fit(*rows(name))
+        return estimators.build(declared["class"], settings, 42, ("here",)).fit(*rows(name))
 
 
 def trained(name: str) -> Any:

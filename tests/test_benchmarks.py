@@ -67,7 +67,7 @@ def test_a_cells_classifier_is_the_one_declared_here(name: str) -> None:
     from stages.building import estimators
 
     cell = notebook.classifier(name)
-    declared = estimators.build(BASELINES[name].class_, BASELINES[name].settings, 42, "here")
+    declared = estimators.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("here",))
     assert type(cell) is type(declared)
     free = ("random_state", "n_jobs")  # what decides neither what is learned nor how well
     settings = [

@@ -1,33 +1,37 @@
 """From declarations to models: the notebook's five nets, any of Keras's layers, any of scikit-learn's classifiers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from conftest import ROOT
+from mistakes import CLASSES, DATA, Mistake
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
 from stages.building import estimators
 from stages.building.fourier import plain
-from stages.building.nets import build, check_probabilities, make_layer, make_optimizer
+from stages.building.nets import build, check_probabilities, check_step, make_layer, make_optimizer
+from stages.check_models import trial
 from stages.check_models.fitting_data import check_models
 from stages.check_params.classes import check_classes
+from stages.check_params.structure import check_structure
 from stages.console import UserError
 from stages.params import baselines, nets
 from stages.params.declared import Declared
 from stages.params.nets import Layer, Net
 from stages.params.pictures import WeightMap
-from stages.params.reading import read, section
+from stages.params.reading import Place, lines_named, read, section
 
 DEFAULT = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
 BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
 
 FLATTEN = {"class": "Flatten"}
 SOFTMAX = {"class": "Dense", "units": "classes", "activation": "softmax"}
-WHERE = "params.yaml: nets.x"
+WHERE: Place = ("nets", "x")
+NET = "params.yaml: nets.x"
 
 
 def net(optimizer: Mapping[str, Any] | None = None, **layers: Mapping[str, Any]) -> Net:
@@ -52,7 +56,7 @@ def refused(size: int = 8, **layers: Mapping[str, Any]) -> str:
 
 
 def optimizer(**declared: Any) -> keras.optimizers.Optimizer:
-    return make_optimizer(Declared.model_validate(declared), 100, f"{WHERE}.optimizer")
+    return make_optimizer(Declared.model_validate(declared), 100, (*WHERE, "optimizer"))
 
 
 def refused_optimizer(**declared: Any) -> str:
@@ -340,16 +344,26 @@ FOREIGN = "cannot be used: it would run foreign code"
         ),
         (
             {"class": "Dense", "units": 2.5},
-            ": Dense refuses its settings: Received an invalid value for `units`, expected a positive integer. "
+            ".units: is 2.5: Dense refuses it: Received an invalid value for `units`, expected a positive integer. "
             "Received: units=2.5",
         ),
         (
             {"class": "Dense", "units": 3, "activation": "sigmoyd"},
-            ": Dense refuses its settings: Could not interpret activation function identifier: sigmoyd",
+            ".activation: unknown Keras activation 'sigmoyd'; did you mean 'sigmoid'?",
         ),
         (
             {"class": "Dense", "units": 3, "kernel_initializer": "zeross"},
-            ": Dense refuses its settings: Could not interpret initializer identifier: zeross",
+            ".kernel_initializer: unknown Keras initializer 'zeross'; did you mean 'zeros'?",
+        ),
+        (
+            {"class": "Dense", "units": 3, "kernel_regularizer": "L3"},
+            ".kernel_regularizer: unknown Keras regularizer 'L3'; allowed: L1, L1L2, L2, OrthogonalRegularizer, "
+            "l1, l1_l2, l2, orthogonal_regularizer",
+        ),
+        (
+            {"class": "Dense", "units": 3, "kernel_constraint": "positive"},
+            ".kernel_constraint: unknown Keras constraint 'positive'; allowed: MaxNorm, MinMaxNorm, NonNeg, UnitNorm, "
+            "max_norm, min_max_norm, non_neg, unit_norm",
         ),
         (
             {"class": "Dense", "units": 3, "kernel_regularizer": {"l1": 0.1}},
@@ -386,7 +400,7 @@ FOREIGN = "cannot be used: it would run foreign code"
         ),
         (
             {"class": "Dense", "units": 3, "kernel_regularizer": {"class": "L1", "l1": -0.5}},
-            ".kernel_regularizer: L1 refuses its settings: Invalid value for argument l1: expected a non-negative "
+            ".kernel_regularizer.l1: is -0.5: L1 refuses it: Invalid value for argument l1: expected a non-negative "
             "float.Received: l1=-0.5",
         ),
         (
@@ -396,19 +410,19 @@ FOREIGN = "cannot be used: it would run foreign code"
         ),
         (
             {"class": "RandomShear", "x_factor": 0.1, "fill_mode": "mirror"},
-            ": RandomShear refuses its settings: Unknown `fill_mode` mirror. Expected of one "
+            ".fill_mode: is 'mirror': RandomShear refuses it: Unknown `fill_mode` mirror. Expected of one "
             "('reflect', 'wrap', 'constant', 'nearest').",
         ),
     ],
 )
 def test_layers_and_settings_that_keras_does_not_have(layer: dict[str, Any], sentence: str | None) -> None:
     with pytest.raises(UserError) as caught:
-        make_layer("layer", Layer.model_validate(layer), 3, "float32", f"{WHERE}.layers.layer")
+        make_layer("layer", Layer.model_validate(layer), 3, "float32", (*WHERE, "layers", "layer"))
     if sentence is None:  # Dense has so many settings that the nearest one alone is named
         sentence = ": unknown setting of Dense: 'unit'; did you mean 'units'?"
-        assert str(caught.value).startswith(f"{WHERE}.layers.layer{sentence}")
+        assert str(caught.value).startswith(f"{NET}.layers.layer{sentence}")
         return
-    assert str(caught.value) == f"{WHERE}.layers.layer{sentence}"
+    assert str(caught.value) == f"{NET}.layers.layer{sentence}"
 
 
 def test_a_kernel_larger_than_what_is_left() -> None:
@@ -418,16 +432,23 @@ def test_a_kernel_larger_than_what_is_left() -> None:
         flatten=FLATTEN,
         output=SOFTMAX,
     )
-    assert said.startswith(
-        f"{WHERE}.layers.second: Conv2D does not fit what comes in, (None, 4, 4, 2): "
-        "Computed output size would be zero or negative."
+    assert said == (
+        f"{NET}.layers.second: Conv2D does not fit what comes in, (None, 4, 4, 2): its kernel_size covers 5 x 5, "
+        "and 4 x 4 is left of the image; it must be no larger"
     )
+
+
+def test_the_places_between_are_part_of_a_dilated_kernel() -> None:
+    dilated = {"class": "Conv2D", "filters": 2, "kernel_size": [1, 5], "dilation_rate": 2}
+    said = refused(layer=dilated, flatten=FLATTEN, output=SOFTMAX)
+    assert "its kernel_size covers 1 x 9, and 8 x 8 is left of the image" in said
+    assert "Computed output size" not in said
 
 
 @pytest.mark.parametrize(
     ("layer", "reason"),
     [
-        ({"class": "MaxPooling2D", "pool_size": 9}, "Computed output size would be zero or negative."),
+        ({"class": "MaxPooling2D", "pool_size": 9}, "its pool_size covers 9 x 9, and 8 x 8 is left of the image"),
         ({"class": "MaxPooling2D", "strides": 0}, "division by zero"),
         ({"class": "Reshape", "target_shape": [7]}, "The total size of the tensor must be unchanged."),
         ({"class": "LSTM", "units": 3}, "expected ndim=3, found ndim=4"),
@@ -436,7 +457,7 @@ def test_a_kernel_larger_than_what_is_left() -> None:
 )
 def test_a_layer_that_does_not_fit_what_comes_in(layer: dict[str, Any], reason: str) -> None:
     said = refused(layer=layer, flatten=FLATTEN, output=SOFTMAX)
-    assert said.startswith(f"{WHERE}.layers.layer: {layer['class']} does not fit what comes in, (None, 8, 8, 1): ")
+    assert said.startswith(f"{NET}.layers.layer: {layer['class']} does not fit what comes in, (None, 8, 8, 1): ")
     assert reason in said
 
 
@@ -445,7 +466,7 @@ def test_layers_whose_inputs_do_not_fit_each_other() -> None:
     said = refused(
         flatten=FLATTEN, narrow=narrow, sum={"class": "Add", "inputs": ["flatten", "narrow"]}, output=SOFTMAX
     )
-    assert said.startswith(f"{WHERE}.layers.sum: Add does not fit what comes in, (None, 64) and (None, 3): ")
+    assert said.startswith(f"{NET}.layers.sum: Add does not fit what comes in, (None, 64) and (None, 3): ")
     said = refused(flatten=FLATTEN, narrow=narrow, output={**SOFTMAX, "inputs": ["flatten", "narrow"]})
     assert "output: Dense does not fit what comes in, (None, 64) and (None, 3): " in said
 
@@ -456,14 +477,14 @@ def test_a_layer_that_makes_several_tensors() -> None:
         relu={"class": "ReLU", "inputs": ["flatten", "flatten"]},
         output=SOFTMAX,
     )
-    assert said.startswith(f"{WHERE}.layers.relu: ReLU makes 2 tensors of what comes in, (None, 64) and (None, 64); ")
+    assert said.startswith(f"{NET}.layers.relu: ReLU makes 2 tensors of what comes in, (None, 64) and (None, 64); ")
     said = refused(
         rows={"class": "Reshape", "target_shape": [8, 8]},
         lstm={"class": "LSTM", "units": 3, "return_state": True},
         output=SOFTMAX,
     )
     assert said == (
-        f"{WHERE}.layers.lstm: LSTM makes 3 tensors of what comes in, (None, 8, 8); a layer here must make one: "
+        f"{NET}.layers.lstm: LSTM makes 3 tensors of what comes in, (None, 8, 8); a layer here must make one: "
         "mind its inputs, and settings that ask for a state or scores beside the output"
     )
 
@@ -478,7 +499,7 @@ def test_a_layer_that_makes_several_tensors() -> None:
 )
 def test_a_wrong_number_of_outputs(layers: dict[str, Any], shape: str) -> None:
     assert refused(**layers) == (
-        f"{WHERE}.layers.output: the last layer gives {shape}; it must give one number a class, (None, 3): "
+        f"{NET}.layers.output: the last layer gives {shape}; it must give one number a class, (None, 3): "
         "write 'units: classes'"
     )
 
@@ -486,7 +507,7 @@ def test_a_wrong_number_of_outputs(layers: dict[str, Any], shape: str) -> None:
 @pytest.mark.parametrize("activation", ["linear", "relu", "sigmoid", "log_softmax", "exponential"])
 def test_a_last_layer_that_gives_no_probabilities(activation: str) -> None:
     assert refused(flatten=FLATTEN, output={**SOFTMAX, "activation": activation}) == (
-        f"{WHERE}: the last layer must give probabilities, which add up to 1: write 'activation: softmax'"
+        f"{NET}.layers.output: the last layer must give probabilities, which add up to 1: write 'activation: softmax'"
     )
 
 
@@ -499,7 +520,7 @@ def test_outputs_that_are_no_numbers_are_no_probabilities() -> None:
 def test_a_net_that_cannot_compute() -> None:
     # Only a value shows that its table has no entry, never a shape.
     said = refused(words={"class": "StringLookup"}, flatten=FLATTEN, output=SOFTMAX)
-    assert said.startswith(f"{WHERE}: this net cannot compute anything: ")
+    assert said.startswith(f"{NET}: this net cannot compute anything: ")
 
 
 @pytest.mark.parametrize(
@@ -507,7 +528,7 @@ def test_a_net_that_cannot_compute() -> None:
     [
         ({"class": "Adm"}, ".class: unknown Keras optimiser 'Adm'; did you mean 'Adam'?"),
         ({"class": "SGD", "lr": 0.1}, None),
-        ({"class": "Adam", "learning_rate": -1.0}, ".learning_rate: is -1.0: must be greater than 0"),
+        ({"class": "Adam", "learning_rate": -1.0}, ".learning_rate: is -1.0: must be a number greater than 0"),
         (
             {
                 "class": "Adam",
@@ -515,8 +536,12 @@ def test_a_net_that_cannot_compute() -> None:
             },
             ".learning_rate: CosineDecay refuses its settings: '<=' not supported between instances of 'str' and 'int'",
         ),
-        ({"class": "Adam", "learning_rate": 0}, ".learning_rate: is 0: must be greater than 0"),
-        ({"class": "SGD", "momentum": 3}, ": SGD refuses its settings: `momentum` must be a float between [0, 1]."),
+        ({"class": "Adam", "learning_rate": True}, ".learning_rate: is true: must be a number greater than 0"),
+        ({"class": "Adam", "learning_rate": 0}, ".learning_rate: is 0: must be a number greater than 0"),
+        (
+            {"class": "SGD", "momentum": 3},
+            ".momentum: is 3: SGD refuses it: `momentum` must be a float between [0, 1].",
+        ),
         (
             {"class": "Adam", "learning_rate": {"class": "L1"}},
             ".learning_rate.class: unknown Keras learning_rate 'L1'; allowed: CosineDecay, CosineDecayRestarts, "
@@ -531,22 +556,38 @@ def test_a_net_that_cannot_compute() -> None:
 def test_optimisers_that_are_refused(declared: dict[str, Any], sentence: str | None) -> None:
     said = refused_optimizer(**declared)
     if sentence is None:
-        assert said.startswith(f"{WHERE}.optimizer: unknown setting of SGD: 'lr'; allowed: clipnorm, clipvalue, ")
+        assert said.startswith(f"{NET}.optimizer: unknown setting of SGD: 'lr'; allowed: clipnorm, clipvalue, ")
     else:
-        assert said == f"{WHERE}.optimizer{sentence}"
+        assert said == f"{NET}.optimizer{sentence}"
 
 
 def test_a_schedule_that_only_fails_when_it_is_asked_is_refused() -> None:
     schedule = {"class": "ExponentialDecay", "initial_learning_rate": "high", "decay_steps": 9, "decay_rate": 0.5}
     said = refused_optimizer(**{"class": "Adam"}, learning_rate=schedule)
-    assert said.startswith(f"{WHERE}.optimizer.learning_rate: ExponentialDecay cannot use its settings: ")
+    assert said.startswith(f"{NET}.optimizer.learning_rate: ExponentialDecay cannot use its settings: ")
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ({"class": "SGD", "weight_decay": "much"}, ": SGD cannot use its settings: "),
+        ({"class": "Adam", "beta_1": "high"}, ": Adam cannot use its settings: "),
+    ],
+)
+def test_settings_that_only_a_step_looks_at_are_refused(declared: dict[str, Any], said: str) -> None:
+    made = optimizer(**declared)
+    with pytest.raises(UserError) as caught:
+        check_step(made, (*WHERE, "optimizer"))
+    assert str(caught.value).startswith(f"{NET}.optimizer{said}") and "\n" not in str(caught.value)
+    assert not made.built
 
 
 # Classifiers
 
 SEED = 42
-HERE = "params.yaml: baselines.x"
+HERE: Place = ("baselines", "x")
+BASELINE = "params.yaml: baselines.x"
 
 CLASSIFIERS = dict(all_estimators(type_filter="classifier"))
 # These need to be told of another classifier, or several.
@@ -650,23 +691,22 @@ def test_the_declared_settings_are_not_changed() -> None:
             "KNeighborsClassifier",
             {"n_neighbours": 3},
             ": unknown setting of KNeighborsClassifier: 'n_neighbours'; did you mean 'n_neighbors'? allowed: "
-            "algorithm, leaf_size, metric, metric_params, n_jobs, n_neighbors, p, weights",
+            "algorithm, leaf_size, metric, metric_params, n_neighbors, p, weights",
         ),
         (
             "KNeighborsClassifier",
             {"n_neighbors": "ten"},
-            ": The 'n_neighbors' parameter of KNeighborsClassifier must be an int in the range [1, inf) or None. "
-            "Got 'ten' instead.",
+            ".n_neighbors: is 'ten': must be an int in the range [1, inf) or None",
         ),
         (
             "LinearSVC",
             {"C": -1.0},
-            ": The 'C' parameter of LinearSVC must be a float in the range (0.0, inf). Got -1.0 instead.",
+            ".C: is -1.0: must be a float in the range (0.0, inf)",
         ),
         (
             "LinearSVC",
             {"C": float("nan")},
-            ": The 'C' parameter of LinearSVC must be a float in the range (0.0, inf). Got nan instead.",
+            ".C: is not a number (.nan): must be a float in the range (0.0, inf)",
         ),
         ("SGDClassifier", {"n_jobs": -1}, ".n_jobs: leave it out; training.threads sets how many cores are used"),
         (
@@ -693,16 +733,16 @@ def test_the_declared_settings_are_not_changed() -> None:
         (
             "VotingClassifier",
             {"estimators": [["a", {"class": "GaussianNB", "priors": 3}]]},
-            ".estimators.0.1: The 'priors' parameter of GaussianNB must be an array-like or None. Got 3 instead.",
+            ".estimators.0.1.priors: is 3: must be an array-like or None",
         ),
     ],
 )
 def test_classifiers_that_are_refused(name: str, settings: dict[str, Any], sentence: str | None) -> None:
     said = refused_classifier(name, **settings)
     if sentence is None:  # no name is near, or which one is near is of no account
-        assert said.startswith(f"{HERE}.class: unknown scikit-learn classifier '{name}'")
+        assert said.startswith(f"{BASELINE}.class: unknown scikit-learn classifier '{name}'")
     else:
-        assert said == f"{HERE}{sentence}"
+        assert said == f"{BASELINE}{sentence}"
 
 
 @pytest.mark.parametrize(
@@ -711,7 +751,7 @@ def test_classifiers_that_are_refused(name: str, settings: dict[str, Any], sente
 )
 def test_regressors_and_transformers_cannot_be_named(name: str) -> None:
     assert name in dict(all_estimators())
-    assert refused_classifier(name).startswith(f"{HERE}.class: unknown scikit-learn classifier '{name}'")
+    assert refused_classifier(name).startswith(f"{BASELINE}.class: unknown scikit-learn classifier '{name}'")
 
 
 # All models of a file
@@ -754,8 +794,84 @@ def test_grids_too_small_for_the_weights() -> None:
     assert str(caught.value).splitlines() == [
         f"{place}.sgd.coefficients: a grid of 2 x 4 has 8 cells, and there are 10 maps; {remedy}",
         f"{place}.mlp-48.hidden: a grid of 6 x 7 has 42 cells, and there are 48 maps; {remedy}",
-        f"{place}.mlp-48.flatten: this layer has no weights to draw; those of mlp-48 that have: hidden, output",
+        f"{place}.mlp-48.flatten: there are no weights to draw here; of mlp-48 are drawn: hidden, output",
     ]
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "how", "said"),
+    [
+        ("knn", "coefficients", {"range": 1.0}, "there are no weights to draw here; of knn are drawn: none"),
+        ("svc-rbf", "coefficients", {}, "there are no weights to draw here; of svc-rbf are drawn: none"),
+        # Its kernel looks at 32 pictures at once.
+        (
+            "deep-cnn",
+            "filters2",
+            {"columns": 8},
+            "there are no weights to draw here; of deep-cnn are drawn: filters1",
+        ),
+        # 3,136 inputs: neither the pixels nor few enough for a matrix.
+        ("cnn-15x15", "output", {"range": 1.0}, "there are no weights to draw here; of cnn-15x15 are drawn: filters"),
+        ("fast", "norm1", {"range": 1.0}, "there are no weights to draw here; of fast are drawn: filters1, output"),
+        (
+            "mlp-48",
+            "output",
+            {"columns": 5},
+            "its weights are drawn as one matrix, not as maps of pixels; leave out all but 'range'",
+        ),
+    ],
+)
+def test_settings_of_pictures_that_are_never_drawn(model: str, layer: str, how: dict[str, Any], said: str) -> None:
+    one_of_each = (
+        {name: each for name, each in BASELINES.items() if name == model},
+        {name: each for name, each in DEFAULT.items() if name == model},
+    )
+    with pytest.raises(UserError) as caught:
+        check_models(*one_of_each, {model: {layer: WeightMap(**how)}}, image_size=(28, 28), classes=10, seed=SEED)
+    assert str(caught.value).startswith(f"params.yaml: pictures.weights.{model}.{layer}: {said}")
+
+
+def test_the_range_of_a_matrix_is_a_setting() -> None:
+    pictures = {"mlp-48": {"output": WeightMap(range=2.0)}}
+    check_models({}, {"mlp-48": DEFAULT["mlp-48"]}, pictures, image_size=(28, 28), classes=10, seed=SEED)
+
+
+UNSAVABLE = [
+    ({"class": "KNeighborsClassifier", "algorithm": "kd_tree"}, "sklearn.neighbors._kd_tree.KDTree"),
+    (
+        {"class": "HistGradientBoostingClassifier", "categorical_features": [0], "max_iter": 10_000},
+        "functools.partial",
+    ),
+    (
+        {"class": "BaggingClassifier", "estimator": {"class": "KNeighborsClassifier", "algorithm": "ball_tree"}},
+        "sklearn.neighbors._ball_tree.BallTree",
+    ),
+]
+
+
+@pytest.mark.parametrize(("declared", "held"), UNSAVABLE, ids=[case["class"] for case, _ in UNSAVABLE])
+def test_a_classifier_that_cannot_be_saved_is_refused_before_it_is_fitted(declared: dict[str, Any], held: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_models({"x": Declared.model_validate(declared)}, {}, {}, image_size=(28, 28), classes=10, seed=SEED)
+    said = str(caught.value)
+    assert said.startswith(f"{BASELINE}: cannot be saved: ")
+    assert held in said and said.endswith("; choose another classifier or other settings")
+
+
+def test_a_classifier_that_the_few_synthetic_images_do_not_suit_is_left_to_the_real_ones() -> None:
+    for settings in ({"priors": [0.1] * 10}, {"var_smoothing": 1e-9}):
+        model = classifier("GaussianNB", **settings)
+        assert (trial.fitted(model, 10) is None) == ("priors" in settings)
+        declared = {"x": Declared.model_validate({"class": "GaussianNB", **settings})}
+        check_models(declared, {}, {"x": {}}, image_size=(28, 28), classes=10, seed=SEED)
+
+
+def test_a_trial_fit_is_short_and_leaves_the_classifier_as_it_is() -> None:
+    forest = {"class": "RandomForestClassifier", "n_estimators": 100_000}
+    model = classifier("BaggingClassifier", estimator=forest, n_estimators=100_000)
+    fitted = trial.fitted(model, 3)
+    assert fitted is not None and [len(each) for each in fitted.estimators_] == [trial.ROUNDS] * trial.ROUNDS
+    assert (model.n_estimators, model.estimator.n_estimators) == (100_000, 100_000)
 
 
 def test_a_linear_classifier_of_two_classes_has_one_map() -> None:
@@ -763,3 +879,43 @@ def test_a_linear_classifier_of_two_classes_has_one_map() -> None:
     check_models({"sgd": BASELINES["sgd"]}, {}, one, image_size=(28, 28), classes=2, seed=SEED)
     with pytest.raises(UserError, match="has 1 cells, and there are 3 maps"):
         check_models({"sgd": BASELINES["sgd"]}, {}, one, image_size=(28, 28), classes=3, seed=SEED)
+
+
+# With the lines of the file
+
+
+@pytest.mark.parametrize("mistake", [*CLASSES, *DATA], ids=str)
+def test_what_the_libraries_and_the_data_tell_names_the_line(
+    edited_params: Callable[..., str], mistake: Mistake
+) -> None:
+    text = edited_params((mistake.old, mistake.new))
+    content = read()
+    sections = check_structure(content)
+    name = mistake.said.removeprefix("pictures.").split(".")[1].split(":")[0]
+    declared = [
+        {key: each for key, each in models.items() if key == name} for models in (sections.baselines, sections.nets)
+    ]
+    with pytest.raises(UserError) as caught, lines_named(content):
+        check_classes(*declared, SEED)
+        assert mistake in DATA, "the data are not needed to tell"
+        pictures = {key: each for key, each in sections.pictures.weights.items() if key == name}
+        check_models(*declared, pictures, image_size=(28, 28), classes=10, seed=SEED)
+    (said,) = str(caught.value).splitlines()
+    expected = f"params.yaml, line {mistake.line(text)}: {mistake.said}"
+    if expected.endswith("..."):
+        assert said.startswith(expected.removesuffix("..."))
+    else:
+        assert said == expected
+
+
+def test_a_mistake_of_each_of_several_models_is_told_with_its_line(edited_params: Callable[..., str]) -> None:
+    kernel, picture = DATA[0], DATA[3]
+    text = edited_params((kernel.old, kernel.new), (picture.old, picture.new))
+    content = read()
+    sections = check_structure(content)
+    declared = {"sgd": sections.baselines["sgd"]}, {"deep-cnn": sections.nets["deep-cnn"]}
+    with pytest.raises(UserError) as caught, lines_named(content):
+        check_models(*declared, sections.pictures.weights, image_size=(28, 28), classes=10, seed=SEED)
+    assert str(caught.value).splitlines() == [
+        f"params.yaml, line {mistake.line(text)}: {mistake.said}" for mistake in (picture, kernel)
+    ]

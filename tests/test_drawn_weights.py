@@ -10,8 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 from synthetic import digits, pixels
 
+from stages.building.weights import linear_weights, net_weights
 from stages.params.pictures import MAPS_AT_MOST, WeightMap
-from stages.plot_weights.models import drawn_weights, linear_weights, net_weights
+from stages.plot_weights.models import drawn_weights
 
 NAMES = ["zero", "one", "two"]
 

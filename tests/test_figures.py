@@ -16,11 +16,12 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from stages.building.weights import weight_maps
 from stages.plot_weights.confusion import confusion_figure
 from stages.plot_weights.curves import all_nets_figure, learning_curves_figure
 from stages.plot_weights.digits import confidently_wrong, sample_figure, wrong_figure
 from stages.plot_weights.figures import class_labels, fitted, text_width, write_png
-from stages.plot_weights.image_maps import grid, image_map, weight_maps
+from stages.plot_weights.image_maps import grid, image_map
 from stages.plot_weights.leaderboard import leaderboard_figure
 from stages.plot_weights.scales import stretch, unstretch
 from stages.plot_weights.weights import weight_map_figure, weight_matrix_figure

@@ -94,7 +94,7 @@ def test_the_stage_fits_on_as_many_threads_as_it_is_told(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(LinearSVC, "fit", noting)
     X, y = clouds(200, 5)
-    fitted = fit(LinearSVC(), X.astype(np.float32), np.unique(y, return_inverse=True)[1], threads, "here")
+    fitted = fit(LinearSVC(), X.astype(np.float32), np.unique(y, return_inverse=True)[1], threads, ("here",))
     assert len(used) == threads and type(fitted) is LinearSVC
 
 

@@ -573,7 +573,7 @@ REMEDY = "choose another classifier or other settings"
 def test_classifiers_that_cannot_be_saved(declared: dict[str, Any], reason: str) -> None:
     settings = {key: value for key, value in declared.items() if key != "class"}
     with saved_models.threadpool_limits(1):
-        model = estimators.build(declared["class"], settings, 42, "here").fit(*rows("fixed-threshold"))
+        model = estimators.build(declared["class"], settings, 42, ("here",)).fit(*rows("fixed-threshold"))
     assert refused(save_baseline, "x", model) == f"the classifier of baselines.x cannot be saved: {reason}; {REMEDY}"
     assert everything() == []
 

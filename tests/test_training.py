@@ -89,7 +89,7 @@ def trained(learning: Set, validation: Set | None = None, **settings: Any) -> tu
     keras.utils.set_random_seed(42)
     model = build("tiny", TINY, 8, 8, 4)
     how: dict[str, Any] = {"epochs": 5, "batch_size": 32, "patience": None, "name": "tiny", **settings}
-    optimizer = how.pop("optimizer", None) or make_optimizer(TINY.optimizer, 100, "here")
+    optimizer = how.pop("optimizer", None) or make_optimizer(TINY.optimizer, 100, ("here",))
     return model, train(model, optimizer, *learning, validation, **how)
 
 
@@ -265,7 +265,7 @@ def test_a_net_of_mixed_precision_learns_is_saved_and_loaded(
     monkeypatch.chdir(tmp_path)
     keras.utils.set_random_seed(42)
     model = build("tiny", TINY.model_copy(update={"precision": "mixed_bfloat16"}), 8, 8, 4)
-    optimizer = make_optimizer(TINY.optimizer, 100, "here")
+    optimizer = make_optimizer(TINY.optimizer, 100, ("here",))
     train(model, optimizer, *small, None, epochs=5, batch_size=32, patience=None, name="tiny")
     save_net("tiny", model)
     judged = probabilities(load_net("tiny"), unseen[0])
@@ -293,7 +293,7 @@ def test_every_default_net_trains_and_predicts(name: str) -> None:
     model = build(name, declared, 28, 28, 10)
     history = train(
         model,
-        make_optimizer(declared.optimizer, 100, "here"),
+        make_optimizer(declared.optimizer, 100, ("here",)),
         pixels(images),
         labels,
         (pixels(images[:10]), labels[:10]),
@@ -311,7 +311,7 @@ def test_every_default_net_trains_and_predicts(name: str) -> None:
 # Classifiers
 
 
-HERE = "params.yaml: baselines.x"
+WHERE = ("baselines", "x")
 
 
 def rows(images: NDArray[np.uint8]) -> Images:
@@ -319,7 +319,7 @@ def rows(images: NDArray[np.uint8]) -> Images:
 
 
 def made(name: str, **settings: Any) -> ClassifierMixin:
-    return estimators.build(name, settings, 42, HERE)
+    return estimators.build(name, settings, 42, WHERE)
 
 
 @pytest.fixture(scope="module")
@@ -332,7 +332,7 @@ def matrix() -> Set:
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_default_baseline_fits_and_predicts(name: str, matrix: Set) -> None:
     declared = BASELINES[name]
-    fitted = fit(made(declared.class_, **declared.settings), *matrix, threads=1, where=HERE)
+    fitted = fit(made(declared.class_, **declared.settings), *matrix, threads=1, where=WHERE)
     # What is saved is scikit-learn's own class, however it was fitted.
     assert type(fitted).__module__.startswith("sklearn.") and type(fitted).__name__ == declared.class_
     assert declared.settings.items() <= fitted.get_params().items()
@@ -349,7 +349,7 @@ def test_every_default_baseline_fits_and_predicts(name: str, matrix: Set) -> Non
 def test_fitting_leaves_the_declared_classifier_as_it_is(name: str, small: Set) -> None:
     model = made(name)
     before = dict(vars(model))
-    fitted = fit(model, small[0].reshape(300, -1), small[1], threads=2, where=HERE)
+    fitted = fit(model, small[0].reshape(300, -1), small[1], threads=2, where=WHERE)
     assert fitted is not model and vars(model) == before
     # The file is the same however many cores there were.
     assert fitted.get_params().get("n_jobs") is None
@@ -357,7 +357,7 @@ def test_fitting_leaves_the_declared_classifier_as_it_is(name: str, small: Set) 
 
 def test_logistic_regression_is_not_told_of_cores_that_it_has_no_use_for(small: Set) -> None:
     # It would warn, and warnings are errors here.
-    fitted = fit(made("LogisticRegression"), small[0].reshape(300, -1), small[1], threads=2, where=HERE)
+    fitted = fit(made("LogisticRegression"), small[0].reshape(300, -1), small[1], threads=2, where=WHERE)
     assert isinstance(fitted, LogisticRegression) and fitted.n_jobs is None
 
 
@@ -379,8 +379,8 @@ def test_logistic_regression_is_not_told_of_cores_that_it_has_no_use_for(small: 
 )
 def test_a_classifier_that_refuses_the_data_is_a_sentence(model: dict[str, Any], said: str, small: Set) -> None:
     with pytest.raises(UserError) as caught:
-        fit(made(**model), small[0].reshape(300, -1), small[1], threads=1, where=HERE)
-    assert str(caught.value) == f"{HERE}: {model['name']} cannot be fitted: {said}"
+        fit(made(**model), small[0].reshape(300, -1), small[1], threads=1, where=WHERE)
+    assert str(caught.value) == f"params.yaml: baselines.x: {model['name']} cannot be fitted: {said}"
 
 
 def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -389,8 +389,8 @@ def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(LinearSVC, "fit", fail)
     with pytest.raises(UserError) as caught:
-        fit(made("LinearSVC"), small[0].reshape(300, -1), small[1], threads=1, where=HERE)
-    assert str(caught.value) == f"{HERE}: LinearSVC cannot be fitted: Unable to allocate 23.4 GiB"
+        fit(made("LinearSVC"), small[0].reshape(300, -1), small[1], threads=1, where=WHERE)
+    assert str(caught.value) == "params.yaml: baselines.x: LinearSVC cannot be fitted: Unable to allocate 23.4 GiB"
 
 
 # What classifiers answer
@@ -408,7 +408,7 @@ def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyP
     ids=lambda value: value["name"] if isinstance(value, dict) else value,
 )
 def test_scores_are_whatever_the_classifier_can_give(model: dict[str, Any], kind: str, small: Set, unseen: Set) -> None:
-    fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, HERE)
+    fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, WHERE)
     Q = unseen[0].reshape(80, -1)
     found = predictions(fitted, Q, 4)
     assert (score_kind(fitted), found.kind) == (kind, kind)
@@ -428,7 +428,7 @@ def test_scores_are_whatever_the_classifier_can_give(model: dict[str, Any], kind
 )
 def test_a_class_without_training_rows_is_never_the_likeliest(name: str, nothing: float, small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1]
-    fitted = fit(made(name), X[y != 2], y[y != 2], 1, HERE)
+    fitted = fit(made(name), X[y != 2], y[y != 2], 1, WHERE)
     found = predictions(fitted, X, 4)
     assert set(found.codes) == {0, 1, 3}
     assert (found.scores[:, 2] == nothing).all()
@@ -438,7 +438,7 @@ def test_a_class_without_training_rows_is_never_the_likeliest(name: str, nothing
 
 def test_one_decision_value_for_two_classes_becomes_two(small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1] % 2
-    fitted = fit(made("RidgeClassifier"), X, y, 1, HERE)
+    fitted = fit(made("RidgeClassifier"), X, y, 1, WHERE)
     found = predictions(fitted, X, 2)
     value = fitted.decision_function(X).astype(np.float32)
     np.testing.assert_array_equal(found.scores, np.column_stack([-value, value]))
@@ -447,7 +447,7 @@ def test_one_decision_value_for_two_classes_becomes_two(small: Set) -> None:
 
 def test_values_of_pairs_of_classes_are_no_scores(small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1]
-    found = predictions(fit(made("SVC", decision_function_shape="ovo"), X, y, 1, HERE), X, 4)
+    found = predictions(fit(made("SVC", decision_function_shape="ovo"), X, y, 1, WHERE), X, 4)
     assert found.scores.shape == (300, 0)
 
 
@@ -465,7 +465,7 @@ def test_neighbours_vote_as_scikit_learn_counts_even_where_it_is_a_tie(weights: 
 
 def test_a_classifier_that_refuses_an_image_is_a_sentence(small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1]
-    fitted = fit(made("RadiusNeighborsClassifier", radius=0.5), X, y, 1, HERE)
+    fitted = fit(made("RadiusNeighborsClassifier", radius=0.5), X, y, 1, WHERE)
     with pytest.raises(UserError) as caught:
         predictions(fitted, np.ones_like(X[:2]), 4)
     said = str(caught.value)
@@ -487,7 +487,7 @@ def test_a_classifier_that_refuses_an_image_is_a_sentence(small: Set) -> None:
 def test_weights_of_linear_classifiers_are_counted(model: dict[str, Any], count: int | None, small: Set) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, HERE)
+        fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, WHERE)
     assert parameter_count(fitted) == count
 
 

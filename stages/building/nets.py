@@ -1,6 +1,7 @@
 """From a net's declaration to an untrained Keras model."""
 
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from types import ModuleType
@@ -9,10 +10,9 @@ from typing import Any
 import keras
 
 from stages.building.fourier import FourierConv2D
-from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.nets import FULL_PRECISION, IMAGE, Net, Precision
-from stages.params.reading import describe, unknown
+from stages.params.reading import DeclarationError, Place, describe, misdeclared, unknown
 
 CLASSES = "classes"  # written for a number, it stands for the data set's number of classes
 STEPS = "steps"  # written for a number in an optimiser, it stands for the steps of the whole training
@@ -37,6 +37,14 @@ NESTED: dict[str, tuple[ModuleType, type]] = {
     "learning_rate": (keras.optimizers.schedules, keras.optimizers.schedules.LearningRateSchedule),
 }
 
+# A setting that ends so may name a function or class of this module.
+NAMED: dict[str, ModuleType] = {
+    "regularizer": keras.regularizers,
+    "initializer": keras.initializers,
+    "constraint": keras.constraints,
+    "activation": keras.activations,
+}
+
 
 def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.Model:
     """Make the declared net, with fresh weights from Keras's global seed.
@@ -59,14 +67,14 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
 
     Raises
     ------
-    UserError
+    DeclarationError
         A layer that Keras does not have or refuses, one that does not fit what comes in, or a wrong output.
     """
-    where = f"params.yaml: nets.{name}"
+    where: Place = ("nets", name)
     tensors = {IMAGE: keras.Input((height, width, 1), name=IMAGE)}
     previous, last = IMAGE, list(net.layers)[-1]
     for layer_name, declared in net.layers.items():
-        place = f"{where}.layers.{layer_name}"
+        place = (*where, "layers", layer_name)
         # Probabilities in 8 bits would not add up to 1: what the last layer gives is full precision in any net.
         precision = FULL_PRECISION if layer_name == last else net.precision
         layer = make_layer(layer_name, declared, classes, precision, place)
@@ -76,35 +84,37 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
         try:
             made = layer(incoming[0]) if len(incoming) == 1 else _join(layer, incoming)
         except Exception as error:  # a layer's own, TensorFlow's or NumPy's: all say that it does not fit
-            raise UserError(
-                f"{place}: {declared.class_} does not fit what comes in, {shapes}: {_line(error)}"
-            ) from None
+            key, reason = _larger(layer, incoming[0]) or (None, _line(error))
+            raise misdeclared(place, f"{declared.class_} does not fit what comes in, {shapes}: {reason}", key) from None
         if not isinstance(made, keras.KerasTensor):
-            raise UserError(
-                f"{place}: {declared.class_} makes {len(made)} tensors of what comes in, {shapes}; a layer here must "
-                "make one: mind its inputs, and settings that ask for a state or scores beside the output"
+            raise misdeclared(
+                place,
+                f"{declared.class_} makes {len(made)} tensors of what comes in, {shapes}; a layer here must make one: "
+                "mind its inputs, and settings that ask for a state or scores beside the output",
             )
         tensors[layer_name] = made
         previous = layer_name
     output = tensors[previous]
     if tuple(output.shape) != (None, classes):
-        raise UserError(
-            f"{where}.layers.{previous}: the last layer gives {tuple(output.shape)}; it must give one number a class, "
-            f"(None, {classes}): write 'units: classes'"
+        raise misdeclared(
+            (*where, "layers", previous),
+            f"the last layer gives {tuple(output.shape)}; it must give one number a class, (None, {classes}): "
+            "write 'units: classes'",
+            "units",
         )
     try:
         return keras.Model(tensors[IMAGE], output, name=name)
     except Exception as error:  # a layer that left no trace of its input
-        raise UserError(f"{where}: these layers make no net: {_line(error)}") from None
+        raise misdeclared(where, f"these layers make no net: {_line(error)}") from None
 
 
-def make_layer(name: str, declared: Declared, classes: int, precision: Precision, where: str) -> keras.layers.Layer:
-    """Make one layer from its declaration, in this precision unless it sets its own `dtype`; raises UserError."""
+def make_layer(name: str, declared: Declared, classes: int, precision: Precision, where: Place) -> keras.layers.Layer:
+    """Make one layer from its declaration, in this precision unless it sets its own `dtype`."""
     settings = {"dtype": precision} | {
         key: _filled(value, CLASSES, classes) for key, value in declared.settings.items()
     }
     if "name" in settings:
-        raise UserError(f"{where}.name: leave it out; the layer's key, '{name}', is its name")
+        raise misdeclared((*where, "name"), f"leave it out; the layer's key, '{name}', is its name")
     method = settings.pop(METHOD, None)
     layer: keras.layers.Layer = _make(
         keras.layers, keras.layers.Layer, declared.class_, {**settings, "name": name}, where, "Keras layer"
@@ -112,14 +122,14 @@ def make_layer(name: str, declared: Declared, classes: int, precision: Precision
     if method is None:
         return layer
     if type(layer) is not keras.layers.Conv2D or method != FOURIER:
-        raise UserError(f"{where}.{METHOD}: is {describe(method)}: only a Conv2D takes it, and only '{FOURIER}'")
+        raise misdeclared((*where, METHOD), f"is {describe(method)}: only a Conv2D takes it, and only '{FOURIER}'")
     try:
         return FourierConv2D.from_config(layer.get_config())
     except ValueError as error:
-        raise UserError(f"{where}.{METHOD}: {error}") from None
+        raise misdeclared((*where, METHOD), str(error)) from None
 
 
-def make_optimizer(declared: Declared, steps: int, where: str) -> keras.optimizers.Optimizer:
+def make_optimizer(declared: Declared, steps: int, where: Place) -> keras.optimizers.Optimizer:
     """Make an optimiser from its declaration.
 
     Parameters
@@ -128,18 +138,18 @@ def make_optimizer(declared: Declared, steps: int, where: str) -> keras.optimize
         Class and settings.
     steps : int
         Steps of the whole training, which a setting `steps` stands for: the length of a learning-rate schedule.
-    where : str
+    where : Place
         Where the declaration stands in params.yaml, for messages.
 
     Raises
     ------
-    UserError
+    DeclarationError
         No such optimiser or schedule, or a setting that it refuses.
     """
     settings = {key: _filled(value, STEPS, steps) for key, value in declared.settings.items()}
     rate = settings.get("learning_rate")
-    if isinstance(rate, int | float) and rate <= 0:
-        raise UserError(f"{where}.learning_rate: is {describe(rate)}: must be greater than 0")
+    if isinstance(rate, bool) or (isinstance(rate, int | float) and not 0 < rate < math.inf):
+        raise misdeclared((*where, "learning_rate"), f"is {describe(rate)}: must be a number greater than 0")
     optimizer: keras.optimizers.Optimizer = _make(
         keras.optimizers, keras.optimizers.Optimizer, declared.class_, settings, where, "Keras optimiser"
     )
@@ -147,16 +157,33 @@ def make_optimizer(declared: Declared, steps: int, where: str) -> keras.optimize
         try:
             optimizer.learning_rate  # noqa: B018 - asked for, a schedule computes; when it is made it checks little
         except Exception as error:  # as in `_make`
-            raise UserError(f"{where}.learning_rate: {rate['class']} cannot use its settings: {_line(error)}") from None
+            raise misdeclared(
+                (*where, "learning_rate"), f"{rate['class']} cannot use its settings: {_line(error)}"
+            ) from None
     return optimizer
 
 
-def check_probabilities(model: keras.Model, where: str) -> None:
+def check_step(optimizer: keras.optimizers.Optimizer, where: Place) -> None:
+    """Refuse an optimiser that cannot make a step with its settings; it is left as it is.
+
+    Raises
+    ------
+    DeclarationError
+        Some settings are looked at in a step alone.
+    """
+    weights = keras.Variable([[0.5, -0.5]])
+    try:
+        type(optimizer).from_config(optimizer.get_config()).apply([keras.ops.ones((1, 2))], [weights])
+    except Exception as error:  # as in `build`
+        raise misdeclared(where, f"{type(optimizer).__name__} cannot use its settings: {_line(error)}") from None
+
+
+def check_probabilities(model: keras.Model, where: Place) -> None:
     """Refuse a net whose output is no probability distribution over the classes.
 
     Raises
     ------
-    UserError
+    DeclarationError
         The outputs for a blank and a grey image are negative or do not add up to 1, or the net cannot compute them.
     """
     height, width = model.input_shape[1:3]
@@ -164,11 +191,13 @@ def check_probabilities(model: keras.Model, where: str) -> None:
     try:
         output = keras.ops.convert_to_numpy(model(blank_and_grey, training=False)).astype("float64")
     except Exception as error:  # as in `build`
-        raise UserError(f"{where}: this net cannot compute anything: {_line(error)}") from None
+        raise misdeclared(where, f"this net cannot compute anything: {_line(error)}") from None
     # Not the other way round: every comparison with a NaN is false.
     if not ((output >= 0).all() and abs(output.sum(axis=1) - 1).max() <= 1e-2):
-        raise UserError(
-            f"{where}: the last layer must give probabilities, which add up to 1: write 'activation: softmax'"
+        raise misdeclared(
+            (*where, "layers", model.output_names[0]),
+            "the last layer must give probabilities, which add up to 1: write 'activation: softmax'",
+            "activation",
         )
 
 
@@ -178,25 +207,21 @@ def _join(layer: keras.layers.Layer, incoming: list[Any]) -> Any:
     return layer(*incoming) if first == "query" else layer(incoming)
 
 
-def _make(module: ModuleType, base: type, name: str, settings: Mapping[str, Any], where: str, kind: str) -> Any:
-    classes = {
-        key: value
-        for key, value in vars(module).items()
-        if inspect.isclass(value) and issubclass(value, base) and value is not base and key not in REFUSED
-    }
+def _make(module: ModuleType, base: type, name: str, settings: Mapping[str, Any], where: Place, kind: str) -> Any:
+    classes = classes_of(module, base)
     if name not in classes:
         reason = f"'{name}' cannot be used: {REFUSED[name]}" if name in REFUSED else ""
-        raise UserError(f"{where}.class: {reason or unknown(name, classes, kind)}")
+        raise misdeclared((*where, "class"), reason or unknown(name, classes, kind))
     cls = classes[name]
-    accepted = _accepted(cls)
+    accepted = settings_of(cls)
     for key in settings:
-        if key not in accepted:
-            raise UserError(f"{where}: {unknown(key, accepted - {'name'}, f'setting of {name}:')}")
-    arguments = {key: _nested(key, value, f"{where}.{key}") for key, value in settings.items()}
+        if key not in accepted and key != "name":
+            raise misdeclared(where, unknown(key, accepted, f"setting of {name}:"), key)
+    arguments = {key: _nested(key, value, (*where, key)) for key, value in settings.items()}
     try:
         return cls(**arguments)
     except Exception as error:  # a constructor checks nothing but its arguments
-        raise UserError(f"{where}: {name} refuses its settings: {_line(error)}") from None
+        raise _refusal(name, settings, where, _line(error)) from None
 
 
 def _filled(value: Any, word: str, number: int) -> Any:
@@ -208,33 +233,85 @@ def _filled(value: Any, word: str, number: int) -> Any:
     return number if value == word else value
 
 
-def _nested(key: str, value: Any, where: str) -> Any:
+def _nested(key: str, value: Any, where: Place) -> Any:
     if isinstance(value, list):
         # `cells` of StackedRNNCells is a list of what would be a `cell`.
-        return [_nested(key.removesuffix("s"), item, f"{where}.{position}") for position, item in enumerate(value)]
+        return [_nested(key.removesuffix("s"), item, (*where, position)) for position, item in enumerate(value)]
+    if isinstance(value, str):
+        _check_name(key, value, where)
     if not isinstance(value, Mapping):
         return value
     if "class" not in value:
         # Keras would import whatever a mapping of its own serialised form names.
-        raise UserError(f"{where}: is a mapping without 'class'; a Keras object is written {{class: NAME, ...}}")
+        raise misdeclared(where, "is a mapping without 'class'; a Keras object is written {class: NAME, ...}")
     for ending, (module, base) in NESTED.items():
         if key.endswith(ending):
             name = value["class"]
             if not isinstance(name, str):
-                raise UserError(f"{where}.class: is {describe(name)}: must be the name of a Keras {ending}")
+                raise misdeclared((*where, "class"), f"is {describe(name)}: must be the name of a Keras {ending}")
             settings = {inner: item for inner, item in value.items() if inner != "class"}
             return _make(module, base, name, settings, where, f"Keras {ending}")
-    raise UserError(f"{where}: takes no Keras class; only settings ending in {', '.join(NESTED)} do")
+    raise misdeclared(where, f"takes no Keras class; only settings ending in {', '.join(NESTED)} do")
 
 
-def _accepted(cls: type) -> set[str]:
+def _check_name(key: str, value: str, where: Place) -> None:
+    """Refuse a word that names nothing where Keras takes a function's or an object's name."""
+    for ending, module in NAMED.items():
+        if key.endswith(ending):
+            try:
+                module.get(value)
+            except Exception:  # Keras says which it could not interpret, and not which it could
+                raise misdeclared(where, unknown(value, words_for(ending), f"Keras {ending}")) from None
+
+
+def words_for(ending: str) -> list[str]:
+    """Return what a setting that ends so may name by a word."""
+    no_names = ("get", "serialize", "deserialize", ending.capitalize())
+    return [name for name, held in vars(NAMED[ending]).items() if callable(held) and name not in no_names]
+
+
+def _larger(layer: keras.layers.Layer, incoming: Any) -> tuple[str, str] | None:
+    """Say of a window larger than what is left of the image which setting it is, and what is left; else None."""
+    for key in ("kernel_size", "pool_size"):
+        window = getattr(layer, key, None)
+        left = tuple(incoming.shape[1:-1])
+        if not isinstance(window, tuple) or len(window) != len(left) or getattr(layer, "padding", "") != "valid":
+            continue
+        rates = getattr(layer, "dilation_rate", (1,) * len(window))
+        reach = [(size - 1) * rate + 1 for size, rate in zip(window, rates, strict=True)]
+        if None not in left and any(size > side for size, side in zip(reach, left, strict=True)):
+            sizes, sides = (" x ".join(map(str, numbers)) for numbers in (reach, left))
+            return key, f"its {key} covers {sizes}, and {sides} is left of the image; it must be no larger"
+    return None
+
+
+def _refusal(name: str, settings: Mapping[str, Any], where: Place, reason: str) -> DeclarationError:
+    """Make the exception for a refused setting, which is the only one that the reason speaks of, or for all."""
+    guilty = [key for key in settings if key != "name" and re.search(rf"\b{key}\b", reason)]
+    if len(guilty) != 1:
+        return misdeclared(where, f"{name} refuses its settings: {reason}")
+    (key,) = guilty
+    return misdeclared((*where, key), f"is {describe(settings[key])}: {name} refuses it: {reason}")
+
+
+def classes_of(module: ModuleType, base: type) -> dict[str, type]:
+    """Return the classes of a module of Keras that can be named, by name."""
+    return {
+        key: value
+        for key, value in vars(module).items()
+        if inspect.isclass(value) and issubclass(value, base) and value is not base and key not in REFUSED
+    }
+
+
+def settings_of(cls: type) -> set[str]:
+    """Return the settings that a class of Keras takes and that can be declared."""
     accepted: set[str] = set()
     for base in cls.__mro__:
         if base.__module__.startswith("keras.") and "__init__" in vars(base):
             for parameter in inspect.signature(vars(base)["__init__"]).parameters.values():
                 if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                     accepted.add(parameter.name)
-    return accepted - {"self"}
+    return accepted - {"self", "name"}
 
 
 def _line(error: Exception) -> str:

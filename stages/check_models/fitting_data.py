@@ -1,16 +1,16 @@
 """Whether the declared models fit the images and classes at hand."""
 
 import math
-from collections.abc import Mapping
-
-import keras
+from collections.abc import Mapping, Set
 
 from stages.building import estimators
-from stages.building.nets import build, check_probabilities, make_optimizer
-from stages.console import UserError
+from stages.building.nets import build, check_probabilities, check_step, make_optimizer
+from stages.building.weights import net_weights
+from stages.check_models import trial
 from stages.params.declared import Declared
 from stages.params.nets import Net
 from stages.params.pictures import MAPS_AT_MOST, WeightMap
+from stages.params.reading import DeclarationError, Mistake, Place
 
 Pictures = Mapping[str, Mapping[str, WeightMap]]
 
@@ -41,47 +41,68 @@ def check_models(
 
     Raises
     ------
-    UserError
-        All layers that do not fit the images, outputs that do not fit the classes, and grids too small for
-        the weights, one a line.
+    DeclarationError
+        All layers that do not fit the images, outputs that do not fit the classes, classifiers that could not be
+        saved, and pictures that would show less than was asked.
     """
-    mistakes = []
+    mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
         try:
-            estimators.build(baseline.class_, baseline.settings, seed, f"params.yaml: baselines.{name}")
-        except UserError as error:
-            mistakes.append(str(error))
-        # A linear classifier of two classes has one row of weights.
-        maps = {layer: classes if classes > 2 else 1 for layer in pictures.get(name, {})}
-        mistakes += _too_small(name, pictures, maps)
+            model = estimators.build(baseline.class_, baseline.settings, seed, ("baselines", name))
+        except DeclarationError as error:
+            mistakes += error.mistakes
+            continue
+        fitted = trial.fitted(model, classes)
+        if fitted is None:
+            continue
+        if reason := trial.why_not_saved(fitted):
+            mistakes.append(Mistake(("baselines", name), reason))
+        mistakes += _unlike(name, pictures, trial.maps(fitted, classes), set())
     for name, net in nets.items():
-        where = f"params.yaml: nets.{name}"
+        where: Place = ("nets", name)
         try:
-            model = build(name, net, *image_size, classes)
-            check_probabilities(model, where)
-            make_optimizer(net.optimizer, net.epochs, f"{where}.optimizer")  # as if an epoch were a step
-        except UserError as error:
-            mistakes.append(str(error))
+            made = build(name, net, *image_size, classes)
+            check_probabilities(made, where)
+            # As if an epoch were a step.
+            check_step(make_optimizer(net.optimizer, net.epochs, (*where, "optimizer")), (*where, "optimizer"))
+        except DeclarationError as error:
+            mistakes += error.mistakes
         else:
-            mistakes += _too_small(name, pictures, _kernels(model))
+            weights = net_weights(made, *image_size)
+            maps = {layer: len(each.maps) for layer, each in weights.items() if each.maps is not None}
+            mistakes += _unlike(name, pictures, maps, weights.keys() - maps)
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise DeclarationError(mistakes)
 
 
-def _kernels(model: keras.Model) -> dict[str, int]:
-    """Layer -> number of its units or filters, for layers with weights that can be drawn."""
-    return {layer.name: int(layer.kernel.shape[-1]) for layer in model.layers if hasattr(layer, "kernel")}
+def _unlike(name: str, pictures: Pictures, maps: Mapping[str, int], matrices: Set[str]) -> list[Mistake]:
+    """Find the pictures of a model that would not be drawn as declared.
 
-
-def _too_small(name: str, pictures: Pictures, maps: Mapping[str, int]) -> list[str]:
+    Parameters
+    ----------
+    name : str
+        The model.
+    pictures : mapping
+        Model -> layer -> how to draw its weights.
+    maps : mapping
+        Layer -> number of maps of the pixels' weights.
+    matrices : set of str
+        Layers whose weights are drawn as one matrix.
+    """
     mistakes = []
     for layer, how in pictures.get(name, {}).items():
-        place = f"params.yaml: pictures.weights.{name}.{layer}"
-        if layer not in maps:
-            mistakes.append(f"{place}: this layer has no weights to draw; those of {name} that have: {', '.join(maps)}")
+        place: Place = ("pictures", "weights", name, layer)
+        if layer in matrices:
+            if how.columns is not None:
+                said = "its weights are drawn as one matrix, not as maps of pixels; leave out all but 'range'"
+                mistakes.append(Mistake(place, said, "columns"))
+        elif layer not in maps:
+            drawn = ", ".join([*maps, *sorted(matrices)]) or "none"
+            mistakes.append(Mistake(place, f"there are no weights to draw here; of {name} are drawn: {drawn}"))
         elif (grid := how.grid(maps[layer])) and math.prod(grid) < min(maps[layer], MAPS_AT_MOST):
-            mistakes.append(
-                f"{place}: a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells, and there are {maps[layer]} "
-                "maps; leave 'rows' out, and there are as many as are needed"
+            said = (
+                f"a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells, and there are {maps[layer]} maps; "
+                "leave 'rows' out, and there are as many as are needed"
             )
+            mistakes.append(Mistake(place, said, "rows"))
     return mistakes

@@ -5,7 +5,7 @@ import sys
 
 from stages import running
 from stages.check_params.structure import check_structure
-from stages.params.reading import read
+from stages.params.reading import lines_named, read
 from stages.store import places
 from stages.store.reports import save_text
 
@@ -19,14 +19,16 @@ def main() -> None:
         help="check keys and values, without asking scikit-learn and Keras for their classes, and write nothing",
     )
     structure_only = parser.parse_args().structure_only
-    sections = check_structure(read())
+    content = read()
+    sections = check_structure(content)
     if structure_only:
         return
     # Keras takes seconds to import, which the check of the structure need not wait for.
     running.start_tensorflow()
     from stages.check_params.classes import check_classes
 
-    check_classes(sections.baselines, sections.nets, sections.training.seed)
+    with lines_named(content):
+        check_classes(sections.baselines, sections.nets, sections.training.seed)
     save_text(places.CHECKS / "params.txt", "params.yaml is in order\n")
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from stages.building import estimators
 from stages.building.nets import make_layer, make_optimizer
-from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.nets import Net
+from stages.params.reading import DeclarationError, Mistake, Place
 
 # Only the data can tell the real ones.
 ANY_NUMBER_OF_CLASSES = 10
@@ -18,25 +18,25 @@ def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], se
 
     Raises
     ------
-    UserError
-        All classes that there are not and settings that they do not take, one a line.
+    DeclarationError
+        All classes that there are not and settings that they do not take.
     """
-    mistakes = []
+    mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
         try:
-            estimators.build(baseline.class_, baseline.settings, seed, f"params.yaml: baselines.{name}")
-        except UserError as error:
-            mistakes.append(str(error))
+            estimators.build(baseline.class_, baseline.settings, seed, ("baselines", name))
+        except DeclarationError as error:
+            mistakes += error.mistakes
     for name, net in nets.items():
-        where = f"params.yaml: nets.{name}"
+        where: Place = ("nets", name)
         try:
-            make_optimizer(net.optimizer, ANY_NUMBER_OF_STEPS, f"{where}.optimizer")
-        except UserError as error:
-            mistakes.append(str(error))
+            make_optimizer(net.optimizer, ANY_NUMBER_OF_STEPS, (*where, "optimizer"))
+        except DeclarationError as error:
+            mistakes += error.mistakes
         for layer, declared in net.layers.items():
             try:
-                make_layer(layer, declared, ANY_NUMBER_OF_CLASSES, net.precision, f"{where}.layers.{layer}")
-            except UserError as error:
-                mistakes.append(str(error))
+                make_layer(layer, declared, ANY_NUMBER_OF_CLASSES, net.precision, (*where, "layers", layer))
+            except DeclarationError as error:
+                mistakes += error.mistakes
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise DeclarationError(mistakes)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from stages.params.reading import Settings, section
 
@@ -25,6 +25,17 @@ class OpenML(Settings):
     server : str or None
         Address of a mirror in place of OpenML itself.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"name": {"type": "string"}}, "required": ["name"]},
+            "then": {
+                "properties": {"version": {"type": "integer"}, "data_id": {"type": "null"}},
+                "required": ["version"],
+            },
+            "else": {"properties": {"data_id": {"type": "integer"}}, "required": ["data_id"]},
+        }
+    )
 
     name: str | None = None
     version: Annotated[int, Field(ge=1)] | None = None
@@ -60,6 +71,13 @@ class Fetch(Settings):
     sha256 : Checksums or None
         What the arrays must hash to.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"source": {"const": "openml"}}},
+            "then": {"properties": {"openml": {"type": "object"}}, "required": ["openml"]},
+        }
+    )
 
     source: Annotated[str, StringConstraints(min_length=1)]
     openml: OpenML | None = None

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from stages.params.reading import Settings, section
 
@@ -23,6 +23,13 @@ class WeightMap(Settings):
     range : float or None
         The weight that is drawn in full colour; None takes the largest.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"rows": {"type": "integer"}}, "required": ["rows"]},
+            "then": {"properties": {"columns": {"type": "integer"}}, "required": ["columns"]},
+        }
+    )
 
     columns: Count | None = None
     rows: Count | None = None

@@ -3,9 +3,10 @@
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -20,7 +21,69 @@ from stages.console import UserError
 PARAMS = Path("params.yaml")
 
 Key = str | int
+Place = tuple[Key, ...]  # the keys from the top of params.yaml down to what is meant
 Section = TypeVar("Section", bound=BaseModel)
+
+
+class Mistake(NamedTuple):
+    """What is wrong with params.yaml, found where its text is not at hand.
+
+    Attributes
+    ----------
+    place : Place
+        What is named as its place.
+    text : str
+        What is wrong, and what is allowed.
+    key : str, int or None
+        A key below the place, where that is what is wrong: its line is the one to look at.
+    """
+
+    place: Place
+    text: str
+    key: Key | None = None
+
+
+class DeclarationError(UserError):
+    """Mistakes in params.yaml by their places; `lines_named` adds the lines.
+
+    Parameters
+    ----------
+    mistakes : iterable of Mistake
+        One or more.
+    """
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(f"{PARAMS}: {dotted(place)}: {text}" for place, text, _ in self.mistakes))
+
+
+def misdeclared(place: Place, text: str, key: Key | None = None) -> DeclarationError:
+    """Make the exception of one mistake."""
+    return DeclarationError([Mistake(place, text, key)])
+
+
+@contextmanager
+def lines_named(content: CommentedMap) -> Iterator[None]:
+    """Let what is raised within name the lines of params.yaml.
+
+    Parameters
+    ----------
+    content : CommentedMap
+        The file, as `read` returns it.
+
+    Raises
+    ------
+    UserError
+        In place of `DeclarationError`.
+    """
+    try:
+        yield
+    except DeclarationError as error:
+        lines = [
+            at(content, place if key is None else (*place, key), text, parent=place)
+            for place, text, key in error.mistakes
+        ]
+        raise UserError("\n".join(lines)) from None
 
 
 class Settings(BaseModel):
@@ -130,7 +193,7 @@ def section(name: str, model: type[Section], content: CommentedMap | None = None
         raise UserError("\n".join(sentence(whole, (name,), details) for details in error.errors())) from None
 
 
-def sentence(content: CommentedMap, prefix: tuple[Key, ...], details: ErrorDetails) -> str:
+def sentence(content: CommentedMap, prefix: Place, details: ErrorDetails) -> str:
     """Turn one pydantic error into a sentence.
 
     Parameters
@@ -162,14 +225,17 @@ def sentence(content: CommentedMap, prefix: tuple[Key, ...], details: ErrorDetai
     return at(content, path, f"is {describe(details['input'])}: {allowed}")
 
 
-def at(content: CommentedMap, path: tuple[Key, ...], text: str, parent: tuple[Key, ...] | None = None) -> str:
+def at(content: CommentedMap, path: Place, text: str, parent: Place | None = None) -> str:
     """Put file, line and key before a text; `parent` is the key to name where the last one is the mistake."""
-    named = path if parent is None else parent
-    joined = ".".join(str(key) for key in named) or "the file"
-    return f"{PARAMS}, line {line_of(content, path)}: {joined}: {text}"
+    return f"{PARAMS}, line {line_of(content, path)}: {dotted(path if parent is None else parent)}: {text}"
 
 
-def line_of(content: Any, path: tuple[Key, ...]) -> int:
+def dotted(place: Place) -> str:
+    """Write a place as DVC does: keys with dots between them."""
+    return ".".join(str(key) for key in place) or "the file"
+
+
+def line_of(content: Any, path: Place) -> int:
     """Return the line (from 1) of the deepest key of `path` that the file holds."""
     line = 0
     for key in path:

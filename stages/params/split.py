@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from stages.params.reading import Settings, section
 
@@ -13,6 +13,9 @@ def _share_or_official(value: Any) -> Any:
     if value == OFFICIAL or (isinstance(value, float) and 0 < value < 1):
         return value
     raise ValueError(f"must be a share above 0 and below 1, or '{OFFICIAL}'")
+
+
+SHARE_OR_OFFICIAL = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}, {"const": OFFICIAL}]}
 
 
 class Split(Settings):
@@ -33,7 +36,7 @@ class Split(Settings):
     """
 
     rows: Annotated[int, Field(ge=10)] | None = None
-    test: Annotated[Any, BeforeValidator(_share_or_official)]
+    test: Annotated[Any, BeforeValidator(_share_or_official), WithJsonSchema(SHARE_OR_OFFICIAL)]
     validation: Annotated[float, Field(ge=0, lt=1)]
     random_state: Annotated[int, Field(ge=0, lt=2**32)]
     class_names: Annotated[list[str], Field(min_length=2)] | None = None

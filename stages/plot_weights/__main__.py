@@ -9,13 +9,14 @@ from stages import console, running
 def main() -> None:
     """Read models, predictions and tables; write reports/pictures."""
     running.start_tensorflow()
+    from stages.building.weights import linear_weights, net_weights
     from stages.params import pictures
     from stages.plot_weights.confusion import confusion_figure
     from stages.plot_weights.curves import all_nets_figure, learning_curves_figure
     from stages.plot_weights.digits import confidently_wrong, sample_figure, wrong_figure
     from stages.plot_weights.figures import write_png
     from stages.plot_weights.leaderboard import leaderboard_figure
-    from stages.plot_weights.models import drawn_weights, linear_weights, net_weights
+    from stages.plot_weights.models import drawn_weights
     from stages.store import places
     from stages.store.arrays import load_classes, load_image_size, load_images, load_labels, load_raw_images
     from stages.store.baselines import load_baseline

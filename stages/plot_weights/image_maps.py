@@ -75,26 +75,3 @@ def grid(n: int, columns_at_most: int = 16) -> tuple[int, int]:
     if not candidates:
         return -(-n // columns_at_most), columns_at_most
     return min(candidates)[2:]
-
-
-def weight_maps(kernel: NDArray[Any], height: int, width: int) -> NDArray[Any] | None:
-    """Turn the weights of a layer that looks at pixels into images, one a unit or filter.
-
-    Parameters
-    ----------
-    kernel : ndarray
-        Weights as Keras keeps them: (height * width, n) of a dense layer, (kh, kw, 1, n) of a convolution.
-        That a dense layer's inputs are the pixels shows in their number alone: give first layers only.
-    height, width : int
-        Size of the model's input images, in pixels.
-
-    Returns
-    -------
-    ndarray or None
-        (n, height, width) or (n, kh, kw), a copy of the same dtype; None for every other shape.
-    """
-    if kernel.ndim == 2 and kernel.shape[0] == height * width:
-        return kernel.T.reshape((-1, height, width)).copy()
-    if kernel.ndim == 4 and kernel.shape[2] == 1:
-        return kernel[:, :, 0, :].transpose((2, 0, 1)).copy()
-    return None

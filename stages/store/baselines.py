@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import skops.io
@@ -61,19 +61,33 @@ def save_baseline(name: str, model: ClassifierMixin) -> None:
     UserError
         The classifier holds something of a type that `load_baseline` would refuse.
     """
-    refusal = f"the classifier of baselines.{name} cannot be saved"
-    remedy = "choose another classifier or other settings"
     with replacing(baseline_file(name)) as temporary:
-        try:
-            skops.io.dump(model, temporary)
-        except TypeError as error:
-            raise UserError(f"{refusal}: {' '.join(str(error).split())}; {remedy}") from error
-        except RecursionError as error:
-            raise UserError(f"{refusal}: something in it holds the classifier itself; {remedy}") from error
-        refused = sorted(set(skops.io.get_untrusted_types(file=temporary)) - set(TRUSTED))
-        if refused:
-            raise UserError(f"{refusal}: it holds {', '.join(refused)}, which a safe model file may not hold; {remedy}")
+        if reason := dump(model, temporary):
+            raise UserError(f"the classifier of baselines.{name} {reason}")
         write_archive(temporary, _fixed(read_archive(temporary)))
+
+
+def dump(model: ClassifierMixin, file: Path | BinaryIO) -> str | None:
+    """Write a fitted classifier to a file as skops does; return why that cannot be done, or None.
+
+    Parameters
+    ----------
+    model : ClassifierMixin
+        A plain scikit-learn classifier.
+    file : Path or binary file
+        What is in it afterwards is no model where a reason is returned.
+    """
+    remedy = "choose another classifier or other settings"
+    try:
+        skops.io.dump(model, file)
+    except TypeError as error:
+        return f"cannot be saved: {' '.join(str(error).split())}; {remedy}"
+    except RecursionError:
+        return f"cannot be saved: something in it holds the classifier itself; {remedy}"
+    refused = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED))
+    if refused:
+        return f"cannot be saved: it holds {', '.join(refused)}, which a safe model file may not hold; {remedy}"
+    return None
 
 
 def load_baseline(name: str) -> ClassifierMixin:

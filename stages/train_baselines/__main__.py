@@ -25,11 +25,12 @@ def main() -> None:
     declared, shared = baselines.load_one(name), training.load()
     classes = len(load_classes())
     X, y = _rows(load_images("train")), load_labels("train")
-    model = estimators.build(declared.class_, declared.settings, shared.seed, f"params.yaml: baselines.{name}")
+    where = ("baselines", name)
+    model = estimators.build(declared.class_, declared.settings, shared.seed, where)
 
     with acceleration.threads(shared.threads):
         console.say(f"{name}: fitting {declared.class_} to {len(y):,} rows")
-        save_baseline(name, fit(model, X, y, shared.threads, f"params.yaml: baselines.{name}"))
+        save_baseline(name, fit(model, X, y, shared.threads, where))
         # What is judged is the file, so nothing that it leaves out can help.
         saved = acceleration.accelerated(load_baseline(name))
         judged = slice(shared.train_accuracy_rows)

@@ -5,12 +5,12 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 
-from stages.console import UserError
+from stages.params.reading import Place, misdeclared
 from stages.train_baselines.acceleration import accelerated, plain
 
 
 def fit(
-    model: ClassifierMixin, X: NDArray[np.float32], y: NDArray[np.int64], threads: int, where: str
+    model: ClassifierMixin, X: NDArray[np.float32], y: NDArray[np.int64], threads: int, where: Place
 ) -> ClassifierMixin:
     """Fit a classifier, on several processor cores where it can use them.
 
@@ -24,7 +24,7 @@ def fit(
         Class codes.
     threads : int
         How many cores; 0 takes all.
-    where : str
+    where : Place
         Where the declaration stands in params.yaml, for messages.
 
     Returns
@@ -34,7 +34,7 @@ def fit(
 
     Raises
     ------
-    UserError
+    DeclarationError
         The classifier refuses the data, or its settings do not fit them.
     """
     worker = accelerated(clone(model))
@@ -45,7 +45,7 @@ def fit(
     try:
         worker.fit(X, y)
     except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError, MemoryError) as error:
-        raise UserError(f"{where}: {type(model).__name__} cannot be fitted: {' '.join(str(error).split())}") from error
+        raise misdeclared(where, f"{type(model).__name__} cannot be fitted: {' '.join(str(error).split())}") from error
     if parallel:
         worker.set_params(n_jobs=None)
     return plain(worker)

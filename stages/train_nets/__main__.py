@@ -41,9 +41,7 @@ def main() -> None:
     console.say(f"{name}: training {model.count_params():,} parameters on {len(labels):,} rows")
     history = train(
         model,
-        make_optimizer(
-            net.optimizer, net.epochs * steps(len(labels), net.batch_size), f"params.yaml: nets.{name}.optimizer"
-        ),
+        make_optimizer(net.optimizer, net.epochs * steps(len(labels), net.batch_size), ("nets", name, "optimizer")),
         images,
         labels,
         validation if len(validation[1]) else None,
