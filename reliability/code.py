@@ -82,7 +82,7 @@ def coverage() -> dict[str, dict[str, int]]:
 def shares(files: dict[str, dict[str, int]]) -> tuple[float, float]:
     """Return the shares of lines run and of branches taken, 0-1; a branch is a way on from a line with several."""
     statements, run, branches, taken = (sum(counts[key] for counts in files.values()) for key in COUNTS)
-    return run / max(statements, 1), taken / branches if branches else 1.0
+    return run / statements if statements else 1.0, taken / branches if branches else 1.0
 
 
 def by_folder(files: dict[str, dict[str, int]]) -> dict[str, dict[str, dict[str, int]]]:
