@@ -1,5 +1,6 @@
 """The IDX format and what holds for a data set from any source, sentence by sentence."""
 
+import hashlib
 import struct
 from collections.abc import Callable
 from io import BytesIO
@@ -10,7 +11,7 @@ import pytest
 
 from stages.console import UserError
 from stages.fetch import idx
-from stages.fetch.checks import Part, check_classes, join
+from stages.fetch.checks import Part, check_classes, check_sums, join
 
 IMAGES, LABELS = 0x803, 0x801
 
@@ -119,6 +120,27 @@ def test_images_keep_their_pixels_in_their_places() -> None:
 )
 def test_each_image_has_one_label(train: Part, test: Part, sentence: str) -> None:
     assert refused(join, train, test, "x") == sentence
+
+
+def test_images_of_the_two_parts_have_one_size() -> None:
+    other = Part(np.zeros((1, 2, 3), np.uint8), np.zeros(1, np.uint8))
+    assert refused(join, part(1, 1), other, "x") == (
+        "x: the train images are 2 x 2 pixels and the test images 2 x 3; all must have one size"
+    )
+    joined = join(part(2, 2), part(1, 1), "x")
+    assert (joined.images.shape, joined.labels.shape) == ((3, 2, 2), (3,))
+
+
+def test_each_checksum_that_does_not_hold_is_a_line() -> None:
+    arrays = {"images": np.zeros(1, np.uint8), "labels": np.zeros(1, np.uint8)}
+    found = hashlib.sha256(b"\0").hexdigest()
+    sentence = (
+        f"x: the {{0}} have SHA-256 {found}, and fetch.sha256.{{0}} of params.yaml asks for abc; mend the source or, if "
+        "these data are meant, write the new value or null there"
+    )
+    said = refused(check_sums, arrays, {"images": "abc", "labels": "abc"}, "x")
+    assert said.splitlines() == [sentence.format("images"), sentence.format("labels")]
+    check_sums(arrays, {"images": found, "labels": None}, "x")
 
 
 def test_two_classes_are_enough() -> None:
