@@ -135,8 +135,8 @@ def test_each_checksum_that_does_not_hold_is_a_line() -> None:
     arrays = {"images": np.zeros(1, np.uint8), "labels": np.zeros(1, np.uint8)}
     found = hashlib.sha256(b"\0").hexdigest()
     sentence = (
-        f"x: the {{0}} have SHA-256 {found}, and fetch.sha256.{{0}} of params.yaml asks for abc; mend the source or, if "
-        "these data are meant, write the new value or null there"
+        f"x: the {{0}} have SHA-256 {found}, and fetch.sha256.{{0}} of params.yaml asks for abc; mend the source or, "
+        "if these data are meant, write the new value or null there"
     )
     said = refused(check_sums, arrays, {"images": "abc", "labels": "abc"}, "x")
     assert said.splitlines() == [sentence.format("images"), sentence.format("labels")]
