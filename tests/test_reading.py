@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -111,11 +111,18 @@ def _even(value: int) -> int:
     return value
 
 
+class Free(Settings):
+    """Settings that a library checks."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 class Net(Settings):
     """A section."""
 
     layers: dict[str, Layer] = Field({})
     sizes: list[int] = Field([], min_length=2)
+    optimizer: Free = Free()
     width: Annotated[int, AfterValidator(_even)] = 2
     label: str = Field("", alias="name")
 
@@ -141,7 +148,7 @@ def test_a_section_is_checked_and_returned(tmp_path: Path, monkeypatch: pytest.M
     [
         ("net:\n  width: true", ["line 2: net.width: is true: must be a valid integer"]),
         ("net:\n  width: 3", ["line 2: net.width: is 3: must be even"]),
-        ("net:\n  width: 6", ["line 1: net: six is none"]),
+        ("# A comment\nnet:\n  width: 6", ["line 2: net: six is none"]),
         ("net: 3", ["line 1: net: is 3: must be a mapping of settings"]),
         ("net:\n  sizes: [1]", ["line 2: net.sizes: is a list: must have at least 2 items, not 1"]),
         ("net:\n  sizes:\n  - 1\n  - x", ["line 4: net.sizes.1: is 'x': must be a valid integer"]),
@@ -153,12 +160,13 @@ def test_a_section_is_checked_and_returned(tmp_path: Path, monkeypatch: pytest.M
         ),
         ("net:\n  layers:\n    a: {units: 1, kind: X}", ["line 3: net.layers.a.kind: is 'X': must match ^[a-z]+$"]),
         ("net:\n  layers:\n    3: {units: 1}", ["line 3: net.layers: the key 3 is no text; keys must be text"]),
+        ("net:\n  optimizer:\n    3: x", ["line 3: net.optimizer: the key 3 is no text; keys must be text"]),
         ("net:\n  layers:\n    third: {units: 1}", ["line 3: net.layers: third is too many"]),
         (
             "net:\n  layers:\n    a:\n      unit: 1",
             ["line 4: net.layers.a: unknown key 'unit'; did you mean 'units'? allowed: kind, units"],
         ),
-        ("net:\n  label: x", ["line 2: net: unknown key 'label'; allowed: layers, name, sizes, width"]),
+        ("net:\n  label: x", ["line 2: net: unknown key 'label'; allowed: layers, name, optimizer, sizes, width"]),
         (
             "net:\n  width: 1\n  name: 2",
             ["line 2: net.width: is 1: must be even", "line 3: net.name: is 2: must be a valid string"],
@@ -267,7 +275,7 @@ def test_names_that_files_and_dvc_can_carry() -> None:
     check_names(iter(["mlp-48", "a_b", "A", "4a", "0-1", "a-", "_1"]), "net")
 
 
-@pytest.mark.parametrize("name", ["", "_", "-", "-a", "48", "a.b", "a b", "é", 48, None, True])
+@pytest.mark.parametrize("name", ["", "_", "_-", "-", "-a", "48", "a.b", "a b", "é", 48, None, True])
 def test_names_that_they_cannot(name: object) -> None:
     with pytest.raises(PydanticCustomError) as caught:
         check_names(["a", name], "net")
