@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from idx_files import Digits, gzipped
 from ruamel.yaml import YAML
+
+from reliability.idx_files import Digits, gzipped
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDE = 12  # pixels

@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.console import UserError
-from stages.store.files import existing, replacing
+from stages.store.files import alone, existing, replacing
 from stages.store.places import RAW, SPLIT
 
 SetName = Literal["train", "validation", "test"]
@@ -34,10 +35,18 @@ class Raw(NamedTuple):
 
 
 def save_raw(raw: Raw) -> None:
-    """Write a fetched data set to data/raw."""
-    save_array(RAW / "images.npy", raw.images)
-    save_array(RAW / "labels.npy", raw.labels)
-    _save_json(RAW / "division.json", {"rows": len(raw.labels), "train_rows": raw.train_rows})
+    """Write a fetched data set to data/raw: all three files or none, even if two processes do so at once."""
+    division = {"rows": len(raw.labels), "train_rows": raw.train_rows}
+    with (
+        alone(RAW),
+        # Renamed only once all are written.
+        replacing(RAW / "images.npy") as images,
+        replacing(RAW / "labels.npy") as labels,
+        replacing(RAW / "division.json") as told,
+    ):
+        _write_array(images, raw.images)
+        _write_array(labels, raw.labels)
+        told.write_text(_as_json(division), encoding="utf-8")
 
 
 def load_raw() -> Raw:
@@ -102,7 +111,13 @@ def load_image_size() -> tuple[int, int]:
 def save_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy, whole or not at all."""
     with replacing(path) as temporary:
-        np.save(temporary, array, allow_pickle=False)
+        _write_array(temporary, array)
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        # To a file itself NumPy writes past Python, and does not see that its last 4 kB found no room.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
@@ -130,7 +145,11 @@ def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
 
 def _save_json(path: Path, content: dict[str, Any]) -> None:
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(_as_json(content), encoding="utf-8")
+
+
+def _as_json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _load_json(path: Path) -> dict[str, Any]:
