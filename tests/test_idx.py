@@ -91,6 +91,32 @@ def test_the_largest_file_is_read_and_a_larger_one_is_not(monkeypatch: pytest.Mo
     )
 
 
+def test_what_a_compressed_file_can_hold_depends_on_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idx, "UNSUSPICIOUS", 1_500)
+    for compressed, most in ((1, 1_500), (3, 1_500), (4, 2_000)):
+        assert len(idx.read_labels(file(LABELS, most, values=bytes(most)), "x", compressed)) == most
+        with pytest.raises(UserError, match=f"promises {most + 1:,} bytes"):
+            idx.read_labels(file(LABELS, most + 1, values=bytes(most + 1)), "x", compressed)
+    assert refused(idx.read_images, file(IMAGES, 1, 50, 50, values=bytes(2_500)), "x", 4) == (
+        "x: its header promises 2,500 bytes (1 x 50 x 50), more than 500 times the 4 bytes it has compressed; no "
+        "pictures are that empty"
+    )
+    assert len(idx.read_images(file(IMAGES, 1, 50, 50, values=bytes(2_500)), "x")) == 1
+
+
+def test_a_file_is_read_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    asked: list[int | None] = []
+    monkeypatch.setattr(idx, "STEP", 4)
+    content = bytes(range(10))
+    assert idx.read_labels(Counting(file(LABELS, 10, values=content).getvalue()), "x").tobytes() == content
+    assert asked == [4, 4, 4, 4, 3, 1]  # the header's two, and then one byte more than is promised
+
+
 def test_no_more_is_taken_than_tells_that_a_file_is_too_long() -> None:
     stream = file(LABELS, 3, values=bytes(100))
     assert "too long" in refused(idx.read_labels, stream, "x")
