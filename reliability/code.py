@@ -45,6 +45,7 @@ def campaign(n: int) -> dict[str, Any]:
     mutants, killed = (sum(getattr(module, key) for module in found.values()) for key in ("mutants", "killed"))
     explained = sum(module.explained for module in found.values())
     lines, branches = shares(files)
+    wrong += [f"no test runs {path}" for path in never_run(files)]
     if branches < BRANCHES:
         wrong.append(f"the tests take {branches:.1%} of the branches; {BRANCHES:.0%} are wanted")
     if killed < MUTANTS * mutants:
@@ -77,6 +78,11 @@ def coverage() -> dict[str, dict[str, int]]:
         subprocess.run(command, cwd=ROOT, env={**os.environ, "COVERAGE_FILE": str(MEASURED)}, check=True)
         report = json.loads(file.read_text(encoding="utf-8"))
     return {path: {key: found["summary"][key] for key in COUNTS} for path, found in sorted(report["files"].items())}
+
+
+def never_run(files: dict[str, dict[str, int]]) -> list[str]:
+    """List the stages' files that no process of the tests has imported, which coverage.py leaves out."""
+    return sorted({str(path.relative_to(ROOT)) for path in (ROOT / "stages").rglob("*.py")} - files.keys())
 
 
 def shares(files: dict[str, dict[str, int]]) -> tuple[float, float]:

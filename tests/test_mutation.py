@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reliability.code import by_folder, shares
+from reliability.code import by_folder, never_run, shares
 from reliability.mutation import ROOT, Judged, Survivor, Tried, explanations, judged, superfluous
 
 ONE, OTHER = Survivor("a.py", "x > 1", "x >= 1"), Survivor("a.py", "x > 1", "x > 2")
@@ -46,3 +46,10 @@ def test_coverage_is_summed_over_files() -> None:
         str(Path("stages", "a")): (pytest.approx(0.9), 0.75),
         "stages": (1.0, 1.0),
     }
+
+
+def test_a_file_that_is_never_run_is_named() -> None:
+    every = {str(path.relative_to(ROOT)): {} for path in (ROOT / "stages").rglob("*.py")}
+    assert never_run(every) == []
+    every.pop("stages/console.py")
+    assert never_run(every) == ["stages/console.py"]

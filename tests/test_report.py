@@ -9,6 +9,7 @@ import sys
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -254,6 +255,14 @@ def test_curves_leave_out_what_is_no_number_and_mark_what_was_kept() -> None:
     assert len(values) == 4
     assert values.loc[values["ring"], ["set", "epoch"]].to_numpy().tolist() == [["validation", 2]]
     assert (values["at"] > 0).all(), "a logarithmic axis has no 0"
+    compiled(chart)
+
+
+@pytest.mark.parametrize("measure", ["accuracy", "loss"])
+def test_a_training_without_a_number_leaves_empty_axes(measure: Literal["accuracy", "loss"]) -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "accuracy": [np.nan, np.nan], "loss": [np.nan, np.inf]})
+    chart = curves_chart({"net": history}, {"net": 1}, measure)
+    assert chart["data"]["values"] == []
     compiled(chart)
 
 
