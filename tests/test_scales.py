@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
-from stages.plot_weights.image_maps import grid
+from stages.plot_weights.image_maps import grid, image_map
 from stages.plot_weights.scales import (
     log_limits,
     set_round_ticks,
@@ -99,3 +99,7 @@ def test_no_ticks_are_drawn_between_the_ticks() -> None:
 def test_a_grid_is_no_strip(n: int, expected: tuple[int, int]) -> None:
     assert grid(n) == expected
     assert all(type(length) is int for length in grid(n))
+
+
+def test_a_map_of_weights_holds_fractions_whatever_fills_it() -> None:
+    np.testing.assert_array_equal(image_map(np.full((1, 1, 1), 0.5), 1, 2, padding=0, fill=1), [[0.5, 1.0]])
