@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pipelines import Project
+from reliability.small_project import Project
 from ruamel.yaml import YAML
 
 MODELS = {

@@ -4,7 +4,7 @@ import ast
 from typing import Any
 
 import pytest
-from pipelines import ROOT
+from reliability.small_project import ROOT
 from ruamel.yaml import YAML
 
 from stages.store import places

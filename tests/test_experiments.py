@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from pipelines import BASELINES, NETS, ROOT, Project
+from reliability.small_project import BASELINES, NETS, ROOT, Project
 from ruamel.yaml import YAML
 
 from tools.experiments import differing

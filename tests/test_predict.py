@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pipelines import ROOT
+from reliability.small_project import ROOT
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import published
 import pytest
 import servers
-from pipelines import Project
+from reliability.small_project import Project
 from published import MODELS, content, origin
 from servers import Remote
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from pipelines import ROOT
+from reliability.small_project import ROOT
 from stores import MODELS, NAMES, NETS, ROWS, write_store
 
 from stages.evaluate import leaderboard

@@ -6,8 +6,10 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -88,6 +90,47 @@ def test_an_error_leaves_no_file_where_there_was_none() -> None:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert everything() == []
+
+
+def test_what_a_killed_process_was_writing_goes_when_its_folder_is_written_to_again() -> None:
+    writes = (
+        "import os, signal; from pathlib import Path; from stages.store.files import replacing\n"
+        "with replacing(Path('reports/a.txt')) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", writes], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(everything()) == 1 and everything()[0].startswith("reports/.writing-")
+    with replacing(Path("reports/b.txt")) as temporary:
+        temporary.write_text("one")
+        reports.save_text(Path("reports/c.txt"), "what is being written stays")
+        assert temporary.exists()
+    assert everything() == ["reports/b.txt", "reports/c.txt"]
+
+
+def test_a_stage_whose_dvc_was_killed_writes_nothing() -> None:
+    writes = (
+        "import sys, time; from pathlib import Path; from stages import running; from stages.store import reports\n"
+        "def main():\n"
+        "    Path('started').touch()\n"
+        "    while not Path('go-on').exists(): time.sleep(0.01)\n"
+        "    reports.save_text(Path('a.txt'), 'stale')\n"
+        "running.run('stage', main)\n"
+    )
+    starts = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {writes!r}])"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_STAGE": "stage"}
+    dvc = subprocess.Popen([sys.executable, "-c", starts], env=environment, stderr=subprocess.PIPE, text=True)
+    while not Path("started").exists():
+        time.sleep(0.01)
+    dvc.kill()
+    dvc.wait()
+    Path("go-on").touch()
+    assert dvc.stderr is not None
+    said = dvc.stderr.read()  # until the stage has ended, too
+    dvc.stderr.close()
+    assert said == "stage: a.txt is not written: the DVC that started this stage has been killed\n"
+    assert everything() == ["go-on", "started"]
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_the_old_file() -> None:
@@ -299,9 +342,10 @@ def test_text_in_tables_stays_text() -> None:
 def test_files_of_models_that_are_no_longer_declared() -> None:
     kept = ["models/baselines/sgd.skops", "models/nets/mlp-48.keras", "models/facts/sgd.json", "models/.gitignore"]
     kept += ["models/predictions/mlp-48.npz", "reports/history/mlp-48.csv", "models/nets/.gitignore"]
+    kept += ["models/predictions/.writing-1-x1.npz"]
     # A baseline's history is nobody's.
     left = ["models/baselines/knn.skops", "models/facts/knn.json", "models/nets/sgd.keras", "reports/history/sgd.csv"]
-    left += ["models/predictions/.writing-x1.npz", "reports/summaries/mlp.txt"]
+    left += ["models/predictions/.x1.tmp", "reports/summaries/mlp.txt"]
     for name in kept + left:
         reports.save_text(Path(name), "")
     assert [str(path) for path in places.undeclared(["sgd"], ["mlp-48"])] == sorted(left)

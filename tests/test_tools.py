@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pipelines import ROOT
+from reliability.small_project import ROOT
 from ruamel.yaml import YAML
 
 from stages.console import UserError

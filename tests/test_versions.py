@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import published
 import pytest
-from pipelines import Project
+from reliability.small_project import Project
 from published import MODELS, content, origin
 
 from stages.store.baselines import TRUSTED
