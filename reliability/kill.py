@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from reliability.small_project import Project, prepare, smallest
-from stages.console import UserError, progress
+from stages.console import progress
 from stages.store.places import TIMINGS
 
 SEED = 2024
@@ -137,7 +138,7 @@ def planned(n: int, starts: dict[str, Start]) -> list[Trial]:
 def attempt(trial: Trial, start: Start, folder: Path) -> Outcome:
     """Interrupt one run, run again, and compare."""
     project = start.project.copy(folder)
-    faults, cleaned = [], []
+    faults: list[str] = []
     log = folder.with_suffix(".log")
     with log.open("w+", encoding="utf-8") as output:
         process = project.start("dvc", "repro", output=output, apart=True)
@@ -215,9 +216,7 @@ def _in_turn(choices: tuple[tuple[str, signal.Signals], ...], n: int) -> list[tu
     return [choices[number % len(choices)] for number in range(n)]
 
 
-def _strike(
-    process: subprocess.Popen[str], trial: Trial, seconds: float, folder: Path, said: Callable[[], str]
-) -> str:
+def _strike(process: subprocess.Popen[str], trial: Trial, seconds: float, folder: Path, said: Callable[[], str]) -> str:
     """Wait for the moment, send the signal, and say whom it hit."""
     if trial.moment == "any":
         _until(process, lambda: False, trial.share * seconds)
@@ -313,14 +312,6 @@ def remedies(project: Project, said: str) -> str | None:
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End whatever is left of a run's process group."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
-
-
-def check_platform() -> None:
-    """Refuse where there are no process groups to kill."""
-    if os.name != "posix":
-        raise UserError("kill: needs process groups, which this system has not")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from reliability.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
 
 MODELS = [*BASELINES, *NETS]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from reliability.small_project import ROOT, make
 
 pytestmark = pytest.mark.slow

@@ -1,11 +1,16 @@
 """Zip archives (of .keras and .skops files) that have the same bytes in every process."""
 
+import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 # The earliest time a zip archive can hold; the real one would change the bytes.
 FIXED_TIME = (1980, 1, 1, 0, 0, 0)
+# What an archive may unpack to: weights and images that were learned by heart compress to a hundredth at best.
+MOST_BYTES, MOST_TIMES = 100_000_000, 100
 
 
 def write_archive(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
@@ -31,3 +36,58 @@ def read_archive(path: Path) -> list[tuple[str, bytes]]:
     """Read all members of an archive, in its order."""
     with zipfile.ZipFile(path) as archive:
         return [(info.filename, archive.read(info)) for info in archive.infolist()]
+
+
+def check_archive(path: Path) -> None:
+    """Refuse a zip bomb: an archive that would unpack to much more than a model holds.
+
+    Python reads no more of a member than its declared size, so that these can be relied on.
+
+    Raises
+    ------
+    BadZipFile
+        It is one, or no archive, or names a member twice.
+    """
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+        if unpacked > max(MOST_BYTES, MOST_TIMES * path.stat().st_size):
+            raise zipfile.BadZipFile(f"it would unpack to {unpacked / 1e9:.1f} GB, as no model does")
+        if len(set(archive.namelist())) < len(archive.namelist()):
+            raise zipfile.BadZipFile("it names a member twice")
+
+
+def made_by_another_version(path: Path) -> str | None:
+    """Say so if a model file was saved by another version of Keras or scikit-learn than this one, the last digit aside.
+
+    Parameters
+    ----------
+    path : Path
+        A .keras or .skops file that `check_archive` has let pass.
+
+    Returns
+    -------
+    str or None
+        "was saved by Keras 3.14.0, and this is Keras 3.15.1"; None if the versions agree or the file names none.
+    """
+    keras = path.suffix == ".keras"
+    with zipfile.ZipFile(path) as archive:
+        content = json.loads(archive.read("metadata.json" if keras else "schema.json"))
+    found = content.get("keras_version") if keras else next(_values(content, "_sklearn_version"), None)
+    library, here = ("Keras", version("keras")) if keras else ("scikit-learn", version("scikit-learn"))
+    if found is None or str(found).split(".")[:2] == here.split(".")[:2]:
+        return None
+    return f"was saved by {library} {str(found)[:20]}, and this is {library} {here}"
+
+
+def _values(schema: Any, attribute: str) -> Iterator[str]:
+    """Walk through a skops schema for the values of an attribute."""
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            held = part.get(attribute)
+            if isinstance(held, dict) and held.get("is_json"):
+                yield json.loads(held["content"])
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
