@@ -2,7 +2,11 @@
 
 import os
 import re
+import struct
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +16,11 @@ import psutil
 from stages.console import UserError
 
 UNFINISHED = ".writing-"
+# What NumPy, pandas, Keras, skops and Python's own readers raise at a file that is cut off or altered.
+DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, OSError, EOFError, SyntaxError),
+    *(ArithmeticError, MemoryError, RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 # A stage outlives a DVC that was killed, but may not write then: the next run may have begun.
 STARTED_BY = os.getppid()
 
