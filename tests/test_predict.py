@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pipelines import ROOT
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from reliability.small_project import ROOT
 from stages.console import UserError
 from stages.fetch.idx import read_images, read_labels
 from stages.predict.__main__ import main

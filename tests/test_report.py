@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from pipelines import ROOT
 from stores import MODELS, NAMES, NETS, ROWS, write_store
 
+from reliability.small_project import ROOT
 from stages.evaluate import leaderboard
 from stages.report import page
 from stages.report.__main__ import main

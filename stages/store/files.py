@@ -1,12 +1,28 @@
 """Files that are either whole or absent."""
 
 import os
+import re
+import struct
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from stages.console import UserError
+
+UNFINISHED = ".writing-"
+# What NumPy, pandas, Keras, skops and Python's own readers raise at a file that is cut off or altered.
+DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, OSError, EOFError, SyntaxError),
+    *(ArithmeticError, MemoryError, RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
+# A stage outlives a DVC that was killed, but may not write then: the next run may have begun.
+STARTED_BY = os.getppid()
 
 
 @contextmanager
@@ -26,23 +42,35 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        The disk is full, or the folder cannot be written to; `path` is as it was before.
+        The disk is full, or the folder cannot be written to, or the DVC that started this stage has been killed;
+        `path` is as it was before.
     """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+        _remove_left_behind(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
         # mkstemp makes files private; everything here is meant to be read by others.
         temporary.chmod(0o644)
+        if "DVC_STAGE" in os.environ and os.getppid() != STARTED_BY:
+            raise UserError(f"{path} is not written: the DVC that started this stage has been killed")
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        writer = re.match(rf"{UNFINISHED}(\d+)-", left.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            left.unlink(missing_ok=True)
 
 
 def existing(path: Path) -> Path:

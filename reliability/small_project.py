@@ -1,16 +1,18 @@
 """Small copies of the project to run DVC in: the real dvc.yaml and stages, synthetic digits, few models."""
 
+import gzip
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
-from idx_files import Digits, gzipped
+from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,11 +20,11 @@ SIDE = 12  # pixels
 CLASSES = 4
 TRAIN_ROWS, TEST_ROWS = 480, 120
 
-BASELINES = {
+BASELINES: dict[str, dict[str, Any]] = {
     "linear": {"class": "LinearSVC", "C": 0.1},
     "neighbours": {"class": "KNeighborsClassifier", "n_neighbors": 5, "metric": "manhattan"},
 }
-NETS = {
+NETS: dict[str, dict[str, Any]] = {
     "dense": {
         "layers": {
             "flatten": {"class": "Flatten"},
@@ -71,13 +73,26 @@ class Project:
         """Return the text of a file."""
         return (self.folder / name).read_text()
 
+    def start(
+        self, *command: str, output: int | IO[str] = subprocess.PIPE, apart: bool = False
+    ) -> subprocess.Popen[str]:
+        """Start a command in the project's folder; `apart`: in a session and process group of its own."""
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=apart,
+        )
+
     def run(self, *command: str) -> Ran:
         """Run a command in the project's folder."""
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        return Ran(done.returncode, done.stdout, re.findall(r"Running stage '([^']+)'", done.stdout))
+        with self.start(*command) as process:
+            output, _ = process.communicate()
+        return Ran(process.returncode, output, stages_run(output))
 
     def succeed(self, *command: str) -> Ran:
         """Run a command that must succeed."""
@@ -109,10 +124,21 @@ class Project:
         return Project(folder)
 
 
+def stages_run(output: str) -> list[str]:
+    """Return the stages that DVC's output says it ran."""
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
 def small(params: dict[str, Any]) -> None:
     """Declare four small models of two kinds in place of the default ones."""
     params["baselines"], params["nets"] = BASELINES, NETS
     params["pictures"]["weights"] = {"dense": {"hidden": {"columns": 4, "range": 1.0}}}
+
+
+def smallest(params: dict[str, Any]) -> None:
+    """Declare one small model of either kind: every stage has something to do, and no more than that."""
+    small(params)
+    params["baselines"], params["nets"] = {"linear": BASELINES["linear"]}, {"dense": NETS["dense"]}
 
 
 def make(folder: Path, change: Callable[[dict[str, Any]], object] = small, side: int = SIDE) -> Project:
@@ -164,7 +190,19 @@ def write_digits(folder: Path, *, compressed: bool, side: int = SIDE) -> None:
     images = random.integers(0, 120, (len(labels), side, side)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[3 * label : 3 * label + 3, 2:10] += 45
-    files = Digits(images, labels, TRAIN_ROWS).files()
+    divided = {"train": slice(TRAIN_ROWS), "t10k": slice(TRAIN_ROWS, None)}
     folder.mkdir(parents=True)
-    for name, content in (gzipped(files) if compressed else files).items():
-        (folder / name).write_bytes(content)
+    for part, rows in divided.items():
+        for name, content in (
+            (f"{part}-images-idx3-ubyte", idx(images[rows])),
+            (f"{part}-labels-idx1-ubyte", idx(labels[rows])),
+        ):
+            if compressed:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
+            else:
+                (folder / name).write_bytes(content)
+
+
+def idx(array: NDArray[np.uint8]) -> bytes:
+    """Write bytes as IDX: zero, zero, the code of uint8, the number of axes, their lengths, the bytes."""
+    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
