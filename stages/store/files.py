@@ -8,6 +8,8 @@ from pathlib import Path
 
 from stages.console import UserError
 
+UNFINISHED = ".writing-"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -31,7 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -43,6 +45,13 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(writer: int) -> None:
+    """Remove what a process that was killed, by its number, was writing in the folders of the pipeline."""
+    for folder in ("data", "models", "reports"):
+        for left in Path(folder).rglob(f"{UNFINISHED}{writer}-*"):
+            left.unlink(missing_ok=True)
 
 
 def existing(path: Path) -> Path:
