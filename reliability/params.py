@@ -190,7 +190,7 @@ def _loaded(draw: st.DrawFn, text: str) -> tuple[Any, tuple[Any, ...]] | None:
 
 def _written(content: Any) -> str:
     yaml, stream = YAML(typ="safe"), io.StringIO()
-    yaml.sort_base_mapping_type_on_output = False  # the order of layers means something
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the order of layers means something
     yaml.dump(content, stream)
     return stream.getvalue()
 

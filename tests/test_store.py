@@ -113,30 +113,6 @@ def test_what_a_killed_process_was_writing_goes_when_its_folder_is_written_to_ag
     assert everything() == ["reports/b.txt", "reports/c.txt"]
 
 
-def test_a_stage_whose_dvc_was_killed_writes_nothing() -> None:
-    writes = (
-        "import sys, time; from pathlib import Path; from stages import running; from stages.store import reports\n"
-        "def main():\n"
-        "    Path('started').touch()\n"
-        "    while not Path('go-on').exists(): time.sleep(0.01)\n"
-        "    reports.save_text(Path('a.txt'), 'stale')\n"
-        "running.run('stage', main)\n"
-    )
-    starts = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', {writes!r}])"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_STAGE": "stage"}
-    dvc = subprocess.Popen([sys.executable, "-c", starts], env=environment, stderr=subprocess.PIPE, text=True)
-    while not Path("started").exists():
-        time.sleep(0.01)
-    dvc.kill()
-    dvc.wait()
-    Path("go-on").touch()
-    assert dvc.stderr is not None
-    said = dvc.stderr.read()  # until the stage has ended, too
-    dvc.stderr.close()
-    assert said == "stage: a.txt is not written: the DVC that started this stage has been killed\n"
-    assert everything() == ["go-on", "started"]
-
-
 def test_a_full_disk_is_a_sentence_and_leaves_the_old_file() -> None:
     Path("report.txt").write_text("old")
 

@@ -21,8 +21,6 @@ DAMAGE: tuple[type[Exception], ...] = (
     *(ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, OSError, EOFError, SyntaxError),
     *(ArithmeticError, MemoryError, RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
-# A stage outlives a DVC that was killed, but may not write then: the next run may have begun.
-STARTED_BY = os.getppid()
 
 
 @contextmanager
@@ -42,8 +40,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     UserError
-        The disk is full, or the folder cannot be written to, or the DVC that started this stage has been killed;
-        `path` is as it was before.
+        The disk is full, or the folder cannot be written to; `path` is as it was before.
     """
     temporary = None
     try:
@@ -55,8 +52,6 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         # mkstemp makes files private; everything here is meant to be read by others.
         temporary.chmod(0o644)
-        if "DVC_STAGE" in os.environ and os.getppid() != STARTED_BY:
-            raise UserError(f"{path} is not written: the DVC that started this stage has been killed")
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
@@ -70,6 +65,13 @@ def _remove_left_behind(folder: Path) -> None:
     for left in folder.glob(f"{UNFINISHED}*"):
         writer = re.match(rf"{UNFINISHED}(\d+)-", left.name)
         if writer and not psutil.pid_exists(int(writer[1])):
+            left.unlink(missing_ok=True)
+
+
+def remove_unfinished(writer: int) -> None:
+    """Remove what a process that was killed, by its number, was writing in the folders of the pipeline."""
+    for folder in ("data", "models", "reports"):
+        for left in Path(folder).rglob(f"{UNFINISHED}{writer}-*"):
             left.unlink(missing_ok=True)
 
 
