@@ -1,10 +1,8 @@
 """Small copies of the project to run DVC in: the real dvc.yaml and stages, synthetic digits, few models."""
 
-import gzip
 import os
 import re
 import shutil
-import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +10,9 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from ruamel.yaml import YAML
+
+from reliability.idx_files import Digits, gzipped
 
 ROOT = Path(__file__).resolve().parents[1]
 SIDE = 12  # pixels
@@ -190,19 +189,7 @@ def write_digits(folder: Path, *, compressed: bool, side: int = SIDE) -> None:
     images = random.integers(0, 120, (len(labels), side, side)).astype(np.uint8)
     for image, label in zip(images, labels, strict=True):
         image[3 * label : 3 * label + 3, 2:10] += 45
-    divided = {"train": slice(TRAIN_ROWS), "t10k": slice(TRAIN_ROWS, None)}
+    files = Digits(images, labels, TRAIN_ROWS).files()
     folder.mkdir(parents=True)
-    for part, rows in divided.items():
-        for name, content in (
-            (f"{part}-images-idx3-ubyte", idx(images[rows])),
-            (f"{part}-labels-idx1-ubyte", idx(labels[rows])),
-        ):
-            if compressed:
-                (folder / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
-            else:
-                (folder / name).write_bytes(content)
-
-
-def idx(array: NDArray[np.uint8]) -> bytes:
-    """Write bytes as IDX: zero, zero, the code of uint8, the number of axes, their lengths, the bytes."""
-    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+    for name, content in (gzipped(files) if compressed else files).items():
+        (folder / name).write_bytes(content)

@@ -1,101 +1,17 @@
-"""A web server on loopback, and the answers of OpenML for it to give."""
+"""The answers of OpenML for a web server on loopback to give."""
 
 import gzip
 import hashlib
 import json
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reliability.loopback import Answer
+
 OPENML = "https://www.openml.org"
-
-
-@dataclass
-class Answer:
-    """What the server sends for one path.
-
-    Attributes
-    ----------
-    body : bytes
-        The content.
-    status : int
-        HTTP status.
-    headers : dict of str to str
-        More headers; a Content-Length here replaces the true one.
-    silent : bool
-        Send the headers and then nothing.
-    """
-
-    body: bytes = b""
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    silent: bool = False
-
-
-class Loopback:
-    """Serves answers by path, on a port of the system's choice, until the `with` block ends.
-
-    A list of answers is given one by one, the last of them for ever; an unknown path is 404, or `otherwise`.
-    """
-
-    def __init__(self, otherwise: Answer | None = None) -> None:
-        self.answers: dict[str, Answer | list[Answer]] = {}
-        self.otherwise = otherwise or Answer(b"no such file", 404)
-        self.asked: list[str] = []
-        self.over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self.address = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.over.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def serve(self, folder: str, files: dict[str, bytes]) -> str:
-        """Serve files below a path and return their address."""
-        self.answers |= {f"/{folder}/{name}": Answer(content) for name, content in files.items()}
-        return f"{self.address}/{folder}"
-
-    def next_answer(self, path: str) -> Answer:
-        """Note that a path was asked for, and choose its answer."""
-        self.asked.append(path)
-        found = self.answers.get(path, self.otherwise)
-        if isinstance(found, list):
-            return found.pop(0) if len(found) > 1 else found[0]
-        return found
-
-
-def _handler(site: Loopback) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            answer = site.next_answer(self.path)
-            self.send_response(answer.status)
-            for key, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                self.send_header(key, value)
-            self.end_headers()
-            if answer.silent:
-                site.over.wait(timeout=10)
-            else:
-                self.wfile.write(answer.body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    return Handler
 
 
 def openml(

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
-from openml_server import Answer, Loopback, changed, columns_of, openml, unknown_data
+from openml_server import changed, columns_of, openml, unknown_data
 
+from reliability.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
+from reliability.loopback import Answer, Loopback
 from stages.console import UserError
 from stages.fetch import download, idx, network, sources
 from stages.fetch.__main__ import main

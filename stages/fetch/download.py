@@ -9,7 +9,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from stages.console import UserError, progress
+from stages.console import UserError, progress, say
 from stages.fetch import network
 from stages.fetch.idx import LARGEST
 
@@ -20,9 +20,26 @@ PASSING = (429, 500, 502, 503, 504)  # statuses that a later request may not mee
 CHUNK = 2**16  # bytes
 
 
+class _Retry(Retry):
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        try:
+            return super().get_retry_after(response)
+        except urllib3.exceptions.InvalidHeader:
+            return None  # neither a number nor a date
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        # What is waited for in silence looks like a program that hangs.
+        asked = self.get_retry_after(response) if response is not None else None
+        if seconds := asked or self.get_backoff_time():
+            status = self.history[-1].status
+            said = f"the server answers {status}" if status else "no answer"
+            say(f"{said}; asking again in {seconds:.0f} s")
+        super().sleep(response)
+
+
 def session() -> requests.Session:
     """Return a session that asks again, ever more slowly, after what may pass: no connection, 429, 5xx."""
-    retry = Retry(
+    retry = _Retry(
         total=RETRIES,
         read=1,  # each costs up to half a minute of silence
         backoff_factor=BACKOFF,
@@ -59,7 +76,7 @@ def download_first(http: requests.Session, addresses: Iterable[str], path: Path)
     ------
     UserError
         The server cannot be reached, has none of them, answers with another error or with a web page, breaks
-        off, or sends more than `LARGEST` bytes.
+        off, sends ever so slowly, or sends more than `LARGEST` bytes.
     """
     tried = []
     for address in addresses:
@@ -83,7 +100,7 @@ def _download(http: requests.Session, address: str, path: Path) -> bool:
                 advice = "try again later" if response.status_code in PASSING else "check fetch.source"
                 raise UserError(f"cannot fetch {address}: the server answers {status}; {advice}")
             _save(response, address, path)
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, network.TooSlowError) as error:
         raise UserError(f"cannot fetch {address}: {network.why(error)}") from error
     except OSError as error:
         raise UserError(f"cannot write {path}, where {address} was to go: {error.strerror or error}") from error
@@ -91,11 +108,13 @@ def _download(http: requests.Session, address: str, path: Path) -> bool:
 
 
 def _save(response: requests.Response, address: str, path: Path) -> None:
-    total, done = response.raw.length_remaining, 0
+    total, done, pace = response.raw.length_remaining, 0, network.Pace()
     page = response.headers.get("Content-Type", "").startswith("text/html")
     with path.open("wb") as file, progress(path.name, total, "B") as advance:
         try:
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
+            # What has come in, not a whole chunk, so that a slow server is noticed.
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
+                pace.add(len(chunk))
                 if page or (not done and chunk.lstrip().startswith(b"<")):
                     raise UserError(
                         f"cannot fetch {address}: the server sends a web page in place of the file; "

@@ -18,9 +18,12 @@ IMAGES = bytes.fromhex("00000803")
 LABELS = bytes.fromhex("00000801")
 
 LARGEST = 4 * 2**30  # bytes; the whole set is held in memory, and as float32 later
+STEP = 2**24  # bytes that are read at once: a header that promises too much is to cost no memory
+# What a gzip file may inflate to without suspicion: bytes, or this many times its size. Digits reach 6, a bomb 1,000.
+UNSUSPICIOUS, DENSEST = 2**26, 500
 
 
-def read_images(stream: BinaryIO, name: str) -> NDArray[np.uint8]:
+def read_images(stream: BinaryIO, name: str, compressed: int | None = None) -> NDArray[np.uint8]:
     """Parse a file of square grey images.
 
     Parameters
@@ -30,6 +33,8 @@ def read_images(stream: BinaryIO, name: str) -> NDArray[np.uint8]:
         end: at most one byte more than the header promises is taken from it.
     name : str
         What to call the file in an error.
+    compressed : int, optional
+        Size of the compressed file in bytes, if it is one.
 
     Returns
     -------
@@ -39,16 +44,16 @@ def read_images(stream: BinaryIO, name: str) -> NDArray[np.uint8]:
     Raises
     ------
     UserError
-        The magic number is not that of images, there are fewer or more bytes than the header promises, there
-        are no images, or they are empty or not square.
+        The magic number is not that of images, there are fewer or more bytes than the header promises, it
+        promises more than such a file can hold, there are no images, or they are empty or not square.
     """
     count, height, width = _header(stream, name, IMAGES, "images")
     if height != width or not height:
         raise UserError(f"{name}: its images are {height} x {width} pixels; they must be square and not empty")
-    return _values(stream, name, (count, height, width))
+    return _values(stream, name, (count, height, width), compressed)
 
 
-def read_labels(stream: BinaryIO, name: str) -> NDArray[np.uint8]:
+def read_labels(stream: BinaryIO, name: str, compressed: int | None = None) -> NDArray[np.uint8]:
     """Parse a file of labels.
 
     Parameters
@@ -57,6 +62,8 @@ def read_labels(stream: BinaryIO, name: str) -> NDArray[np.uint8]:
         The uncompressed content, as for `read_images`.
     name : str
         What to call the file in an error.
+    compressed : int, optional
+        Size of the compressed file in bytes, if it is one.
 
     Returns
     -------
@@ -66,10 +73,10 @@ def read_labels(stream: BinaryIO, name: str) -> NDArray[np.uint8]:
     Raises
     ------
     UserError
-        The magic number is not that of labels, there are fewer or more bytes than the header promises, or
-        there are no labels.
+        The magic number is not that of labels, there are fewer or more bytes than the header promises, it
+        promises more than such a file can hold, or there are no labels.
     """
-    return _values(stream, name, _header(stream, name, LABELS, "labels"))
+    return _values(stream, name, _header(stream, name, LABELS, "labels"), compressed)
 
 
 def _header(stream: BinaryIO, name: str, magic: bytes, what: str) -> tuple[int, ...]:
@@ -95,13 +102,20 @@ def _header(stream: BinaryIO, name: str, magic: bytes, what: str) -> tuple[int, 
     return shape
 
 
-def _values(stream: BinaryIO, name: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def _values(stream: BinaryIO, name: str, shape: tuple[int, ...], compressed: int | None) -> NDArray[np.uint8]:
     promised = math.prod(shape)
     axes = f" ({' x '.join(f'{length:,}' for length in shape)})" if len(shape) > 1 else ""
     described = f"{promised:,} bytes{axes}"
     if promised > LARGEST:
         raise UserError(f"{name}: its header promises {described}; at most {LARGEST:,} can be read")
-    content = stream.read(promised + 1)
+    if compressed is not None and promised > max(UNSUSPICIOUS, DENSEST * compressed):
+        raise UserError(
+            f"{name}: its header promises {described}, more than {DENSEST} times the {compressed:,} bytes it has "
+            "compressed; no pictures are that empty"
+        )
+    content = bytearray()
+    while part := stream.read(min(STEP, promised + 1 - len(content))):
+        content += part
     if len(content) < promised:
         raise UserError(f"{name} breaks off: its header promises {described}, and {len(content):,} follow")
     if len(content) > promised:

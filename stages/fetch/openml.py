@@ -1,5 +1,6 @@
 """Reads a data set of https://www.openml.org: a table with a column for each pixel and one for the label."""
 
+import io
 import json
 import math
 import socket
@@ -8,7 +9,7 @@ import urllib.request
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -191,6 +192,16 @@ class _Mirror(urllib.request.BaseHandler):
     http_request = https_request
 
 
+class _Patience(urllib.request.BaseHandler):
+    """Notices a server that sends too slowly."""
+
+    def https_response(self, request: urllib.request.Request, response: HTTPResponse) -> HTTPResponse:
+        response.fp = io.BufferedReader(network.Paced(response.fp))
+        return response
+
+    http_response = https_response
+
+
 @contextmanager
 def _asking(server: str | None) -> Iterator[None]:
     """Have urllib, through which scikit-learn asks, go to the server wanted, by http(s), and not for ever."""
@@ -205,6 +216,7 @@ def _asking(server: str | None) -> Iterator[None]:
         urllib.request.UnknownHandler,  # refuses file: and ftp:, to which an answer may point
     ):
         opener.add_handler(handler())
+    opener.add_handler(_Patience())
     if server is not None:
         opener.add_handler(_Mirror(server))
     seconds = socket.getdefaulttimeout()
@@ -239,7 +251,7 @@ def _why(error: Exception) -> str:
         return "the server sends something that is no JSON, perhaps a web page; check fetch.openml.server"
     if "md5 checksum" in str(error):
         return "the data do not have the MD5 that the server itself gives for them; try again later"
-    if isinstance(error, OSError | HTTPException):
+    if isinstance(error, OSError | HTTPException | network.TooSlowError):
         return network.why(error)
     if isinstance(error, KeyError | IndexError | TypeError):
         return "the server's answer lacks what OpenML's has; check fetch.openml.server"

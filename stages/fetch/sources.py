@@ -86,13 +86,23 @@ def from_folder(folder: str) -> Raw:
 def from_address(address: str) -> Raw:
     """Download the four IDX files below an address, gzipped or not, and read them."""
     parts = network.split_address(address, "fetch.source")
-    with tempfile.TemporaryDirectory() as folder, session() as http:
+    with _temporary_folder() as folder, session() as http:
 
         def find(name: str) -> Found:
             path = Path(folder) / name
             return Found(path, download_first(http, [_below(parts, s) for s in spellings(name)], path))
 
         return _read_all(find, address)
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory()
+    except OSError as error:
+        raise UserError(
+            f"cannot make a temporary folder for the downloads: {error.strerror}; "
+            "set the environment variable TMPDIR to a folder that has room"
+        ) from error
 
 
 def spellings(name: str) -> list[str]:
@@ -106,29 +116,33 @@ def _below(address: SplitResult, name: str) -> str:
 
 
 def _read_all(find: Callable[[str], Found], source: str) -> Raw:
-    train = Part(_read(find(TRAIN_IMAGES), idx.read_images), _read(find(TRAIN_LABELS), idx.read_labels))
-    test = Part(_read(find(TEST_IMAGES), idx.read_images), _read(find(TEST_LABELS), idx.read_labels))
-    images, labels = join(train, test, source)
+    try:
+        train = Part(_read(find(TRAIN_IMAGES), idx.read_images), _read(find(TRAIN_LABELS), idx.read_labels))
+        test = Part(_read(find(TEST_IMAGES), idx.read_images), _read(find(TEST_LABELS), idx.read_labels))
+        images, labels = join(train, test, source)
+    except MemoryError as error:
+        raise UserError(f"{source}: these images do not fit into the memory at hand") from error
     return Raw(images, labels, train_rows=len(train.labels))
 
 
-def _read(file: Found, parse: Callable[[BinaryIO, str], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    with _opened(file) as stream:
-        return parse(stream, file.shown)
+def _read(file: Found, parse: Callable[[BinaryIO, str, int | None], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    with _opened(file) as (stream, compressed):
+        return parse(stream, file.shown, compressed)
 
 
 @contextmanager
-def _opened(file: Found) -> Iterator[BinaryIO]:
+def _opened(file: Found) -> Iterator[tuple[BinaryIO, int | None]]:
+    """Open a file to read what it holds; the number is its size where that is compressed."""
     try:
         with file.path.open("rb") as raw:
             # By content, not by name: some servers unpack a .gz file on the way.
             if raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC:
                 raw.seek(0)
                 with gzip.GzipFile(fileobj=raw) as inflated:
-                    yield cast(BinaryIO, inflated)
+                    yield cast(BinaryIO, inflated), file.path.stat().st_size
             else:
                 raw.seek(0)
-                yield raw
+                yield raw, None
     except EOFError as error:
         raise UserError(f"{file.shown} breaks off: its gzip data have no end; fetch the file again") from error
     except (gzip.BadGzipFile, zlib.error) as error:

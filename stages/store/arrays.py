@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.console import UserError
-from stages.store.files import DAMAGE, existing, replacing
+from stages.store.files import DAMAGE, alone, existing, replacing
 from stages.store.places import RAW, SPLIT
 
 SetName = Literal["train", "validation", "test"]
@@ -34,10 +34,18 @@ class Raw(NamedTuple):
 
 
 def save_raw(raw: Raw) -> None:
-    """Write a fetched data set to data/raw."""
-    save_array(RAW / "images.npy", raw.images)
-    save_array(RAW / "labels.npy", raw.labels)
-    _save_json(RAW / "division.json", {"rows": len(raw.labels), "train_rows": raw.train_rows})
+    """Write a fetched data set to data/raw: all three files or none, even if two processes do so at once."""
+    division = {"rows": len(raw.labels), "train_rows": raw.train_rows}
+    with (
+        alone(RAW),
+        # Renamed only once all are written.
+        replacing(RAW / "images.npy") as images,
+        replacing(RAW / "labels.npy") as labels,
+        replacing(RAW / "division.json") as told,
+    ):
+        np.save(images, raw.images, allow_pickle=False)
+        np.save(labels, raw.labels, allow_pickle=False)
+        told.write_text(_as_json(division), encoding="utf-8")
 
 
 def load_raw() -> Raw:
@@ -133,7 +141,11 @@ def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
 
 def _save_json(path: Path, content: dict[str, Any]) -> None:
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(_as_json(content), encoding="utf-8")
+
+
+def _as_json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def _load_json(path: Path, *keys: str) -> dict[str, Any]:

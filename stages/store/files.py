@@ -3,12 +3,13 @@
 import os
 import re
 import struct
+import sys
 import tempfile
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -73,6 +74,27 @@ def remove_unfinished(writer: int) -> None:
     for folder in ("data", "models", "reports"):
         for left in Path(folder).rglob(f"{UNFINISHED}{writer}-*"):
             left.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process is in this block with the same folder, which is made where missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # Unix alone has it
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some file servers know no locks
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def existing(path: Path) -> Path:
