@@ -22,6 +22,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not {"finished", "compared"} & set(getattr(item, "fixturenames", ())))
 
 
+@pytest.fixture(autouse=True)
+def unmutated_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under `make mutation`, leave a mutant to the test's own process: mutmut fails in others that it did not start."""
+    monkeypatch.delenv("MUTANT_UNDER_TEST", raising=False)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to work in, with the default params.yaml."""

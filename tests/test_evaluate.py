@@ -181,6 +181,13 @@ def test_probabilities_that_add_up_to_one_only_nearly_are_no_warning() -> None:
     assert found["test_log_loss"] == pytest.approx(-(math.log(0.7 / 1.0001) + math.log(0.8)) / 2, rel=1e-6)
 
 
+def test_a_class_that_no_test_image_shows_has_its_column_in_the_log_loss() -> None:
+    labels = codes(0, 1)
+    probabilities = np.array([[0.5, 0.25, 0.25], [0.25, 0.25, 0.5]], np.float32)
+    found = model_metrics(NONE, (labels, labels), probabilities, FACTS, 3)
+    assert found["test_log_loss"] == pytest.approx(-(math.log(0.5) + math.log(0.25)) / 2)
+
+
 @pytest.mark.parametrize("row", [[np.nan, np.nan], [0.0, 0.0]])
 def test_probabilities_that_are_none_have_no_log_loss(row: list[float]) -> None:
     # LabelPropagation divides 0 by 0 where a test image is far from all others.
@@ -205,6 +212,11 @@ def test_tables_per_class(answers: tuple[Codes, Codes, NDArray[np.float32]]) -> 
     assert table["support"].tolist() == np.bincount(labels).tolist()
     text = report(labels, predicted, names)
     assert text == classification_report(labels, predicted, target_names=names, digits=4)
+
+
+def test_the_report_has_a_row_of_zeros_for_a_class_that_there_is_not() -> None:
+    line = report(codes(0, 1), codes(0, 1), ["a", "b", "none"]).splitlines()[4]
+    assert line.split() == ["none", "0.0000", "0.0000", "0.0000", "0"]
 
 
 def test_confusion_counts_rows_that_are_taken_for_columns() -> None:
@@ -294,7 +306,10 @@ def test_the_markdown_table_is_well_formed() -> None:
     }
     text = as_markdown(ranked(models, loss=True), 1000)
     head, rule, *body = text.split("\n\n")[0].splitlines()
-    assert len(cells(head)) == 9
+    assert cells(head) == [
+        *("model", "validation", "test", "95 % interval", "errors", "F1", "log loss", "parameters"),
+        "against the best",
+    ]
     assert [set(cell) <= {"-", ":"} for cell in rule.strip("|").split("|")] == [True] * 9
     rows = [cells(line) for line in body]
     assert [len(row) for row in rows] == [9] * 5
@@ -317,6 +332,20 @@ def test_the_markdown_table_is_well_formed() -> None:
     ]
     note = text.split("\n\n")[1]
     assert note.startswith("Sorted by validation accuracy, which decides. Test: 1,000 images;") and note.endswith(".\n")
+
+
+@pytest.mark.parametrize(
+    ("p", "verdict"),
+    [
+        (0.05, "no clear difference (30 : 5, p = 0.0500)"),
+        (0.0499, "worse (30 : 5, p = 0.0499)"),
+        (0.0001, "worse (30 : 5, p = 0.0001)"),
+        (0.00009, "worse (30 : 5, p < 0.0001)"),
+    ],
+)
+def test_a_difference_is_clear_below_the_level(p: float, verdict: str) -> None:
+    best, other = ranked({"best": (0.9, wrong(0, 10)), "next": (0.8, wrong(5, 40))})
+    assert cells(as_markdown([best, other | {"mcnemar_p": p}], 1000).splitlines()[3])[-1] == verdict
 
 
 def test_the_markdown_table_shows_what_is_missing() -> None:

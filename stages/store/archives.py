@@ -28,7 +28,7 @@ def write_archive(path: Path, members: Iterable[tuple[str, bytes]]) -> None:
     members : iterable of (str, bytes)
         Names and contents.
     """
-    with zipfile.ZipFile(path, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, content in members:
             info = zipfile.ZipInfo(name, FIXED_TIME)
             info.compress_type = zipfile.ZIP_DEFLATED
