@@ -126,8 +126,11 @@ def _opened() -> "Repo":
         repo = Repo()
         _ = repo.index.stages
     except DvcException as error:
-        reason = " ".join(str(error.__cause__ or error).split())
-        remedy = f"; 'git checkout {LOCK}' brings the committed one, without which 'rm {LOCK}' and 'dvc repro' will do"
+        reason = " ".join(str(error).split())
+        remedy = (
+            f"; 'git checkout {LOCK}' brings the committed one; where there is none, "
+            f"'rm {LOCK}' and 'dvc repro' make it anew"
+        )
         raise console.UserError(reason + (remedy if str(LOCK) in reason else "")) from error
     return repo
 
