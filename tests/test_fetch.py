@@ -1,31 +1,39 @@
 """Stage fetch: the same bytes from every source, and a plain sentence for every fault."""
 
-import errno
 import gzip
 import hashlib
 import json
 import os
 import re
+import resource
+import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import pytest
 from openml_server import changed, columns_of, openml, unknown_data
 
+from reliability.data import FAULTS as KINDS
+from reliability.data import SOUND, campaign
 from reliability.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
 from reliability.loopback import Answer, Loopback
 from stages.console import UserError
 from stages.fetch import download, idx, network, sources
 from stages.fetch.__main__ import main
 from stages.fetch.openml import as_images, as_labels
+from stages.store.files import alone
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -295,6 +303,65 @@ def test_bomb_is_not_inflated() -> None:
         assert stream.tell() < 10_000
 
 
+@pytest.mark.parametrize("rows", [10_000, 2_000_000])
+def test_bomb_is_told_by_its_header(rows: int) -> None:
+    header = (0x803, rows, 28, 28)
+    packed = gzip.compress(struct.pack(">4I", *header) + bytes(10_000 * 784), mtime=0)
+    with gzip.GzipFile(fileobj=BytesIO(packed)) as stream:
+        if rows == 10_000:  # all black, but not too large to be looked at
+            assert idx.read_images(stream, "black", len(packed)).shape == (rows, 28, 28)  # type: ignore[arg-type]
+            return
+        with pytest.raises(UserError, match=r"bomb: its header promises 1,568,000,000 bytes .*, more than 500 times"):
+            idx.read_images(stream, "bomb", len(packed))  # type: ignore[arg-type]
+        assert stream.tell() == 16
+
+
+@pytest.mark.parametrize("where", ["folder", "address"])
+def test_a_bomb_is_refused(where: str, site: Loopback, tmp_path: Path) -> None:
+    bomb = gzip.compress(struct.pack(">4I", 0x803, 2_000_000, 28, 28) + bytes(10_000_000))
+    files = gzipped(digits().files()) | {f"{TEST_IMAGES}.gz": bomb}
+    source = write(tmp_path / "source", files) if where == "folder" else site.serve("mnist", files)
+    refused(f"^{source}/{TEST_IMAGES}.gz: its header promises .*; no pictures are that empty", source)
+
+
+@pytest.mark.parametrize("spelt", [dict, gzipped])
+def test_a_header_that_promises_too_much_costs_no_memory(spelt: Any, tmp_path: Path) -> None:
+    images = bytearray(idx_images(digits(rows=3000).images))
+    images[4:8] = (1_000_000).to_bytes(4, "big")
+    folder = write(tmp_path / "source", spelt(damaged(train_images=bytes(images))))
+    tracemalloc.start()
+    try:
+        refused(r"breaks off: its header promises 784,000,000 bytes .*, and 2,352,000 follow", folder)
+        assert tracemalloc.get_traced_memory()[1] < 100e6
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("spelt", [dict, gzipped])
+def test_a_file_cut_off_at_any_byte(spelt: Any, tmp_path: Path) -> None:
+    files = spelt(digits(rows=12, side=4, train_rows=9).files())
+    folder = write(tmp_path / "source", files)
+    for name, content in files.items():
+        for length in range(len(content)):
+            (folder / name).write_bytes(content[:length])
+            assert refused(".", folder).startswith(f"{folder}/{name} "), length
+        (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks", "end"])
+@pytest.mark.parametrize("spelt", [dict, gzipped])
+def test_a_download_cut_off_at_any_byte(spelt: Any, framing: str, site: Loopback) -> None:
+    files = spelt(digits(rows=12, side=4, train_rows=9).files())
+    address = site.serve("mnist", files)
+    name, content = list(files.items())[2]
+    for length in range(0, len(content), 3):
+        site.answers[f"/mnist/{name}"] = Answer(content, framing=framing, cut=length, reset=length % 2 == 0)
+        assert f"{address}/{name}" in refused("broke off|breaks off|is empty|begins with", address), length
+    site.answers[f"/mnist/{name}"] = Answer(content, framing=framing)
+    fetch(address)
+    assert written()
+
+
 def test_missing_file(tmp_path: Path) -> None:
     files = digits().files()
     del files[TEST_LABELS]
@@ -379,16 +446,17 @@ def test_refused_connection() -> None:
     )
 
 
-def test_unknown_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unknown(*args: object, **kwargs: object) -> None:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+def test_unknown_host() -> None:
+    # Too long to be asked for anywhere: the resolver itself says so, and nothing leaves loopback.
+    host = ".".join(["a" * 60] * 5 + ["invalid"])
+    refused(f"cannot fetch http://{host}/.*: no such host is known; check the spelling", f"http://{host}")
 
-    # Asking a name server would leave loopback.
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    refused(
-        "cannot fetch http://mnist.invalid/.*: no such host is known; check the spelling",
-        "http://mnist.invalid",
-    )
+
+@pytest.mark.parametrize(
+    "host", ["a..b", "a" * 64 + ".invalid", ".invalid", "a b.invalid", "\0.invalid", "\u2603.invalid"]
+)
+def test_host_that_cannot_be(host: str) -> None:
+    refused("^cannot fetch http://", f"http://{host}/mnist")
 
 
 def test_nothing_there(site: Loopback) -> None:
@@ -427,24 +495,76 @@ def test_faulty_answer(answer: Answer, match: str, site: Loopback, monkeypatch: 
     assert f"{site.address}/mnist/{TEST_IMAGES}.gz" in sentence
 
 
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({}, [1, 2, 4]),
+        ({"Retry-After": "7"}, [7] * 4),
+        ({"Retry-After": "3600"}, [60] * 4),
+        ({"Retry-After": "?"}, [1, 2, 4]),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_again_ever_later_or_when_it_says(
+    status: int,
+    headers: dict[str, str],
+    waits: list[float],
+    site: Loopback,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    site.otherwise = Answer(status=status, headers=headers)
+    refused(f"the server answers {status} .*; try again later", site.address)
+    assert slept == waits
+    assert len(site.asked) == 5
+    told = [f"the server answers {status}; asking again in {seconds} s" for seconds in waits]
+    assert capsys.readouterr().out.splitlines() == told
+
+
 @pytest.mark.parametrize("where", ["source", "openml"])
-def test_silent_server(where: str, site: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "SECONDS_OF_SILENCE", 0.1)
-    site.otherwise = Answer(b"x" * 100, silent=True)
-    match = "cannot fetch .*: the server kept silent for 0.1 seconds; try again later"
+@pytest.mark.parametrize(
+    ("answer", "settings", "match"),
+    [
+        (
+            Answer(b"x" * 100, silent=True),
+            {"SECONDS_OF_SILENCE": 0.1},
+            "the server kept silent for 0.1 seconds; try again later",
+        ),
+        (
+            Answer(b"x" * 100, seconds_a_byte=0.02),
+            {"SECONDS_OF_PATIENCE": 0.2},
+            "the server has sent fewer than 1,000 bytes a second for 0.2 seconds; try again later",
+        ),
+    ],
+    ids=["silent", "slow"],
+)
+def test_a_server_that_is_silent_or_slow(
+    where: str,
+    answer: Answer,
+    settings: dict[str, float],
+    match: str,
+    site: Loopback,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setattr(network, name, value, raising=False)
+    site.otherwise = answer
     if where == "source":
-        refused(match, site.address)
+        refused(f"cannot fetch .*: {match}", site.address)
     else:
-        refused(match, "openml", openml={"data_id": 61, "server": site.address})
+        refused(f"cannot fetch .*: {match}", "openml", openml={"data_id": 61, "server": site.address})
 
 
-def test_temporary_folder_that_cannot_be_written(site: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*args: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    address = site.serve("mnist", gzipped(digits().files()))
-    monkeypatch.setattr(download, "_save", full)
-    refused("cannot write .*: No space left on device", address)
+def test_a_slow_server_that_is_fast_enough_is_waited_for(site: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "SECONDS_OF_PATIENCE", 0.1)
+    monkeypatch.setattr(network, "SLOWEST", 5)
+    files = digits().files()
+    address = site.serve("mnist", files)
+    site.answers[f"/mnist/{TEST_LABELS}"] = Answer(files[TEST_LABELS], seconds_a_byte=0.02)
+    fetch(address)
+    assert written()
 
 
 # Faults of OpenML's data sets
@@ -596,6 +716,218 @@ def test_as_a_process(tmp_path: Path) -> None:
     assert done.stderr.startswith(f"fetch: source/{TRAIN_LABELS} is no IDX file of labels")
     assert len(done.stderr.splitlines()) == 1
     assert written() == before
+
+
+def started(folder: Path, source: str, **settings: Any) -> subprocess.Popen[str]:
+    """Start the stage in a folder of its own, with a temporary folder of its own."""
+    (folder / "temporary").mkdir(parents=True, exist_ok=True)
+    (folder / "params.yaml").write_text(json.dumps({"fetch": {"source": source, **settings}}))
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.fetch"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "temporary")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+# Name -> the answer in place of a file, settings, and what must be said.
+FAULTS: dict[str, tuple[dict[str, Answer], dict[str, Any], str]] = {
+    "forbidden": ({TEST_IMAGES: Answer(status=403)}, {}, "the server answers 403 Forbidden; check fetch.source"),
+    "page": ({TEST_IMAGES: Answer(b"<html>Log in")}, {}, "sends a web page in place of the file"),
+    "cut": ({TEST_IMAGES: Answer(GZ, cut=4000)}, {}, "broke off after 4,000 of "),
+    "reset": ({TEST_IMAGES: Answer(GZ, cut=4000, reset=True)}, {}, "broke off after 4,000 of "),
+    "cut without a word": ({TEST_IMAGES: Answer(GZ, cut=4000, framing="end")}, {}, "its gzip data have no end"),
+    "garbage": ({TEST_IMAGES: Answer(GZ + b"garbage")}, {}, "bytes that do not belong there follow"),
+    "magic": ({TEST_LABELS: Answer(GZ)}, {}, "is no IDX file of labels"),
+    "fewer": ({TEST_LABELS: Answer(idx_labels(np.zeros(9)))}, {}, "10 test images and 9 test labels"),
+    "checksum": ({}, {"sha256": {"labels": "0" * 64}}, "the labels have SHA-256 "),
+}
+
+
+def test_each_fault_ends_the_program_with_one_sentence_and_leaves_nothing(site: Loopback, tmp_path: Path) -> None:
+    running, before = {}, {}
+    for number, (name, (answers, settings, _)) in enumerate(FAULTS.items()):
+        address = site.serve(str(number), gzipped(digits().files()))
+        site.answers |= {f"/{number}/{file}.gz": answer for file, answer in answers.items()}
+        folder = tmp_path / name
+        if number % 2:
+            write(folder / "data" / "raw", {"images.npy": b"older", "labels.npy": b"data"})
+        running[name] = started(folder, address, **settings)
+        before[name] = set(folder.rglob("*"))
+    for name, process in running.items():
+        said, complained = process.communicate()
+        assert (process.returncode, said) == (1, ""), (name, complained)
+        assert re.fullmatch(f"fetch: [^\n]*{re.escape(FAULTS[name][2])}[^\n]*\n", complained), name
+        assert set((tmp_path / name).rglob("*")) == before[name], name
+        assert all(path.read_bytes() in (b"older", b"data") for path in (tmp_path / name / "data").rglob("*.npy"))
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_waiting_for_a_slow_server_can_be_interrupted(sent: signal.Signals, code: int, tmp_path: Path) -> None:
+    with Loopback(Answer(b"x" * 10_000, seconds_a_byte=0.2)) as site:
+        process = started(tmp_path, site.address)
+        until = monotonic() + 30
+        while not any((tmp_path / "temporary").rglob("*ubyte")) and monotonic() < until:
+            site.over.wait(0.02)
+        process.send_signal(sent)
+        begun = monotonic()
+        _, complained = process.communicate(timeout=30)
+        assert monotonic() - begun < 5
+    assert process.returncode == code
+    assert complained in ("", "fetch: interrupted; nothing half-written is left\n")
+    assert not list((tmp_path / "temporary").iterdir())
+    assert not (tmp_path / "data").exists()
+
+
+# The disk
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[..., Path]]:
+    """A file system of its own: `small_disk("size=200k")` mounts it, another call changes its options."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mounted(options: str) -> Path:
+        if place.is_mount():
+            options += ",remount"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"file systems may not be mounted here: {done.stderr.strip()}")
+        return place
+
+    yield mounted
+    if place.is_mount():
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+# Of the new files images.npy takes 10 pages of 4 kB, the others one each.
+@pytest.mark.parametrize(
+    ("room", "enough"), [(0, False), (20, False), (40, False), (44, False), (48, True)], ids=lambda value: str(value)
+)
+def test_a_full_disk_loses_nothing(
+    room: int, enough: bool, small_disk: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(tmp_path / "source", digits().files())
+    older = write(tmp_path / "older", digits(rows=4, side=4, classes=2, train_rows=2).files())
+    monkeypatch.chdir(small_disk("size=200k"))
+    fetch(older)
+    before = written()
+    used = 4  # files, of which params.yaml is one
+    small_disk(f"size={4 * used + room}k")
+    if enough:
+        fetch(source)
+        assert np.load("data/raw/images.npy").shape == (50, 28, 28)
+    else:
+        with pytest.raises(UserError, match=r"^cannot write data/raw/.*: (No space left on device|Not enough free)"):
+            fetch(source)
+        assert written() == before
+
+
+def test_a_disk_that_is_read_only(
+    small_disk: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = write(tmp_path / "older", digits(rows=4, side=4, classes=2, train_rows=2).files())
+    source = write(tmp_path / "source", digits().files())
+    monkeypatch.chdir(small_disk("size=200k"))
+    fetch(older)
+    before = written()
+    Path("params.yaml").write_text(json.dumps({"fetch": {"source": str(source)}}))
+    small_disk("ro")
+    with pytest.raises(UserError, match=r"^cannot write (to )?data/raw.*: Read-only file system$"):
+        main()
+    assert written() == before
+
+
+def test_a_temporary_folder_that_is_full_or_read_only(
+    small_disk: Callable[..., Path], site: Loopback, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = site.serve("mnist", gzipped(digits().files()))
+    disk = small_disk("size=20k")
+    monkeypatch.setattr(tempfile, "tempdir", str(disk))
+    refused("cannot write .*, where .* was to go: No space left on device", address)
+    assert not list(disk.iterdir())
+    small_disk("ro")
+    refused("cannot make a temporary folder for the downloads: Read-only file system; set .* TMPDIR", address)
+
+
+def test_a_folder_below_a_file(tmp_path: Path) -> None:
+    write(tmp_path / "source", digits().files())
+    Path("data").write_text("not a folder")
+    with pytest.raises(UserError, match=r"^cannot write (to )?data/raw.*: (Not a directory|File exists)$"):
+        fetch("source")
+    assert Path("data").read_text() == "not a folder"
+
+
+def test_a_disk_that_takes_no_more_at_any_byte(tmp_path: Path) -> None:
+    write(tmp_path / "source", digits(rows=20, side=8, train_rows=10).files())
+    Path("params.yaml").write_text('{"fetch": {"source": "source"}}')
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for most in range(0, 128 + 20 * 64, 19):
+        # As a quota does, of which NumPy takes no notice near the end of a file.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+        try:
+            with pytest.raises(UserError, match=r"^cannot write data/raw/.*: File too large"):
+                main()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert not written(), most
+
+
+# Several at once
+
+
+def test_a_fetch_waits_for_one_that_is_writing(tmp_path: Path) -> None:
+    source = write(tmp_path / "source", digits().files())
+    older = {"images.npy": b"older", "labels.npy": b"data"}
+    write(tmp_path / "data" / "raw", older)
+    with alone(Path("data/raw")):
+        process = started(tmp_path, str(source))
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+        assert written() == older
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert said.startswith("fetched 50 images")
+    assert set(written()) == {"images.npy", "labels.npy", "division.json"}
+
+
+def test_several_fetches_at_once_leave_one_data_set(site: Loopback, tmp_path: Path) -> None:
+    sets = {rows: digits(rows=rows, side=8, train_rows=10, seed=rows) for rows in (20, 30, 40)}
+    running = []
+    for rows, data in sets.items():
+        running.append(started(tmp_path, site.serve(str(rows), data.files())))
+        # Once it asks for files it has read params.yaml.
+        while not any(path.startswith(f"/{rows}/") for path in site.asked) and running[-1].poll() is None:
+            site.over.wait(0.01)
+    for process in running:
+        _, complained = process.communicate(timeout=60)
+        assert process.returncode == 0, complained
+    data = sets[json.loads(Path("data/raw/division.json").read_text())["rows"]]
+    np.testing.assert_array_equal(np.load("data/raw/images.npy"), data.images)
+    np.testing.assert_array_equal(np.load("data/raw/labels.npy"), data.labels)
+    assert len(written()) == 3
+
+
+# The campaign of `make reliability`, in short
+
+
+def test_random_faults_end_in_the_right_data_or_in_a_sentence() -> None:
+    counts = campaign(2 * len(KINDS))
+    assert counts["went_wrong"] == []
+    assert {kind: counts["right"].get(kind) for kind in SOUND} == dict.fromkeys(SOUND, 2)
+    assert counts["trials"] == sum(counts["right"].values()) + sum(counts["refused"].values()) == 2 * len(KINDS)
+
+
+def test_the_campaign_notices_what_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.fetch.__main__.check_sums", lambda *arguments: None)
+    wrong = campaign(len(KINDS))["went_wrong"]
+    assert any("a value changed: other data are written" in text for text in wrong)
+
+    monkeypatch.setattr(idx, "LABELS", b"\0\0\x08\x04")
+    assert any("no fault: refused" in text for text in campaign(1)["went_wrong"])
 
 
 # The bundled data

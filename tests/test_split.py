@@ -1,5 +1,6 @@
 """Which rows train, validate and test, and what becomes of grey values and labels."""
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import combinations
@@ -14,9 +15,10 @@ from synthetic import digits
 
 from stages.console import UserError
 from stages.normalise_and_split.__main__ import main
+from stages.normalise_and_split.duplicates import described, duplicates
 from stages.normalise_and_split.normalise import encode, normalise
-from stages.normalise_and_split.split import Division, divide, duplicates
-from stages.store import arrays
+from stages.normalise_and_split.split import Division, divide
+from stages.store import arrays, places
 
 # How often each digit stands in MNIST's 70,000.
 MNIST_COUNTS = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)
@@ -258,7 +260,11 @@ def test_classes_can_be_named() -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (["a", "b"], "split.class_names in params.yaml has 2 names, but the data set has 3 classes: -1, 4, 9"),
+        (
+            ["a", "b"],
+            "split.class_names in params.yaml has 2 names, but the data set has 3 classes: -1, 4, 9; the rarest is "
+            "-1 (1 of 3 rows)",
+        ),
         (["a", "b", "a"], "split.class_names in params.yaml holds a name twice; each class needs its own"),
     ],
 )
@@ -271,7 +277,16 @@ def test_names_that_do_not_fit_the_classes(given: list[str], sentence: str) -> N
 def test_no_more_than_twenty_classes_are_listed() -> None:
     with pytest.raises(UserError) as caught:
         encode(np.arange(1000), ["a", "b"])
-    assert str(caught.value).endswith("but the data set has 1000 classes: " + ", ".join(map(str, range(20))))
+    assert f"but the data set has 1000 classes: {', '.join(map(str, range(20)))}; the rarest" in str(caught.value)
+
+
+def test_a_label_outside_the_classes_is_named() -> None:
+    with pytest.raises(UserError) as caught:
+        encode(np.array([0, 1, 2] * 100 + [200], np.uint8), ["a", "b", "c"])
+    assert str(caught.value) == (
+        "split.class_names in params.yaml has 3 names, but the data set has 4 classes: 0, 1, 2, 200; the rarest is 200 "
+        "(1 of 301 rows)"
+    )
 
 
 # Grey values
@@ -295,21 +310,59 @@ def test_arguments_are_left_as_they_are() -> None:
     normalise(images)
     encode(codes)
     division = divide(codes, validation=0.2, **NOTEBOOK)
-    duplicates(images, division)
+    duplicates(images, codes, division)
     np.testing.assert_array_equal(images, before)
     np.testing.assert_array_equal(codes, labels)
 
 
-def test_test_images_that_stand_elsewhere_too_are_counted() -> None:
+NO_DUPLICATES = dict.fromkeys(
+    (
+        *("within_train", "within_validation", "within_test"),
+        *("validation_in_train", "test_in_train_or_validation", "with_another_label"),
+    ),
+    0,
+)
+
+
+def test_images_that_stand_there_twice_are_counted() -> None:
     images = np.arange(10, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 2, 2), np.uint8)
+    codes = np.zeros(10, np.int64)
     division = Division(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6, 7, 8, 9]))
-    assert duplicates(images, division) == 0
-    images[6], images[7], images[8] = images[0], images[0], images[5]
-    assert duplicates(images, division) == 3
+
+    def counted(**expected: int) -> bool:
+        return duplicates(images, codes, division) == NO_DUPLICATES | expected
+
+    assert counted()
+    images[6], images[8] = images[0], images[5]
+    assert counted(test_in_train_or_validation=2)
+    images[7] = images[0]  # twice among the test images, and among the training images
+    assert counted(test_in_train_or_validation=3, within_test=1)
     images[8, 0, 0] += 1
-    assert duplicates(images, division) == 2
-    images[9] = images[6]  # twice among the test images, and among the training images
-    assert duplicates(images, division) == 3
+    assert counted(test_in_train_or_validation=2, within_test=1)
+    images[4] = images[5]
+    assert counted(test_in_train_or_validation=2, within_test=1, within_validation=1)
+    images[4] = images[1]
+    assert counted(test_in_train_or_validation=2, within_test=1, validation_in_train=1)
+    images[2] = images[0]
+    assert counted(test_in_train_or_validation=2, within_test=1, validation_in_train=1, within_train=1)
+    codes[6] = 1  # of four that are the same
+    assert counted(
+        test_in_train_or_validation=2, within_test=1, validation_in_train=1, within_train=1, with_another_label=4
+    )
+
+
+def test_rows_that_are_in_no_set_are_no_duplicates() -> None:
+    images = np.zeros((6, 2, 2), np.uint8)
+    images[2] = 1
+    division = Division(np.array([0]), np.array([], np.int64), np.array([2]))
+    assert duplicates(images, np.arange(6), division) == NO_DUPLICATES
+
+
+def test_duplicates_are_told_in_words() -> None:
+    assert described(NO_DUPLICATES) == ""
+    assert described(NO_DUPLICATES | {"within_train": 1200, "with_another_label": 1}) == (
+        "within train 1,200, with another label 1"
+    )
 
 
 # The stage
@@ -332,15 +385,34 @@ def test_the_stage_writes_three_sets(raw: arrays.Raw, capsys: pytest.CaptureFixt
         np.testing.assert_array_equal(arrays.load_labels(name), raw.labels[rows] // 2)
     assert arrays.load_classes() == ["0", "2", "4", "6"]
     assert arrays.load_image_size() == (6, 6)
+    assert json.loads(places.DUPLICATES.read_text()) == NO_DUPLICATES
     assert capsys.readouterr().out == "normalise-and-split: 144 train, 16 validation, 40 test rows of 4 classes\n"
 
 
 def test_the_stage_tells_of_copies(raw: arrays.Raw, capsys: pytest.CaptureFixture[str]) -> None:
-    arrays.save_raw(raw._replace(images=np.zeros_like(raw.images)))
+    images = raw.images.copy()
+    division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
+    images[division.test[:3]] = images[division.train[0]]
+    arrays.save_raw(raw._replace(images=images))
     main()
+    counts = json.loads(places.DUPLICATES.read_text())
+    assert (counts["test_in_train_or_validation"], counts["within_test"], counts["within_train"]) == (3, 2, 0)
+    assert counts["with_another_label"] == 4
     assert capsys.readouterr().out.splitlines()[1] == (
-        "normalise-and-split: 40 test images stand among the training images too, pixel by pixel"
+        "normalise-and-split: images that are the same, pixel by pixel: "
+        "within test 2, test in train or validation 3, with another label 4"
     )
+
+
+def test_the_stage_tells_of_a_class_that_is_not_tested(
+    raw: arrays.Raw, edited_params: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edited_params(("test: 0.2", "test: official"), ("validation: 0.1", "validation: 0"))
+    labels = raw.labels.copy()
+    labels[7] = 200
+    arrays.save_raw(raw._replace(labels=labels))
+    main()
+    assert capsys.readouterr().out.splitlines()[1] == "normalise-and-split: no test rows of 200"
 
 
 def test_the_stage_follows_params_yaml(raw: arrays.Raw, edited_params: Any) -> None:

@@ -3,14 +3,17 @@
 import numpy as np
 
 from stages import console, running
+from stages.normalise_and_split.duplicates import described, duplicates
 from stages.normalise_and_split.normalise import encode, normalise
-from stages.normalise_and_split.split import divide, duplicates
+from stages.normalise_and_split.split import divide
 from stages.params import split as params
 from stages.store.arrays import SETS, load_raw, save_classes, save_set
+from stages.store.places import DUPLICATES
+from stages.store.reports import save_json
 
 
 def main() -> None:
-    """Read data/raw, write data/split."""
+    """Read data/raw, write data/split and the number of duplicates."""
     settings = params.load()
     raw = load_raw()
     codes, names = encode(raw.labels, settings.class_names)
@@ -25,10 +28,14 @@ def main() -> None:
     for name, rows in zip(SETS, division, strict=True):
         save_set(name, normalise(np.asarray(raw.images[rows])), codes[rows])
     save_classes(names, *raw.images.shape[1:])
+    copies = duplicates(raw.images, codes, division)
+    save_json(DUPLICATES, copies)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in zip(SETS, division, strict=True))
     console.say(f"normalise-and-split: {sizes} rows of {len(names)} classes")
-    if copies := duplicates(raw.images, division):
-        console.say(f"normalise-and-split: {copies:,} test images stand among the training images too, pixel by pixel")
+    if len(untested := np.setdiff1d(codes, codes[division.test])):
+        console.say(f"normalise-and-split: no test rows of {', '.join(names[code] for code in untested)}")
+    if any(copies.values()):
+        console.say(f"normalise-and-split: images that are the same, pixel by pixel: {described(copies)}")
 
 
 if __name__ == "__main__":

@@ -46,12 +46,13 @@ def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[
     UserError
         Another number of names than of classes, or the same name twice.
     """
-    distinct, codes = np.unique(labels, return_inverse=True)
+    distinct, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     names = [str(label) for label in distinct] if class_names is None else list(class_names)
     if len(names) != len(distinct):
         raise UserError(
             f"split.class_names in params.yaml has {len(names)} names, but the data set has {len(distinct)} classes: "
-            f"{', '.join(str(label) for label in distinct[:20])}"
+            f"{', '.join(str(label) for label in distinct[:20])}; the rarest is "
+            f"{distinct[counts.argmin()]} ({counts.min():,} of {len(labels):,} rows)"
         )
     if len(set(names)) != len(names):
         raise UserError("split.class_names in params.yaml holds a name twice; each class needs its own")

@@ -1,6 +1,6 @@
 """Which rows train, validate and test."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,17 +115,3 @@ def _too_small(rows: Rows, codes: NDArray[np.int64], key: str, error: Exception)
         f"{key} in params.yaml cannot divide {len(rows):,} rows of {len(np.unique(codes[rows]))} classes, the smallest "
         f"with {smallest} rows ({error}); take more rows, or another share"
     )
-
-
-def duplicates(images: NDArray[Any], division: Division) -> int:
-    """Count the test images that also stand, pixel by pixel, among the training or validation images.
-
-    Parameters
-    ----------
-    images : ndarray, shape (n, height, width)
-        All images.
-    division : Division
-        Row numbers of the sets.
-    """
-    seen = {images[row].tobytes() for part in (division.train, division.validation) for row in part}
-    return sum(images[row].tobytes() in seen for row in division.test)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -43,8 +44,8 @@ def save_raw(raw: Raw) -> None:
         replacing(RAW / "labels.npy") as labels,
         replacing(RAW / "division.json") as told,
     ):
-        np.save(images, raw.images, allow_pickle=False)
-        np.save(labels, raw.labels, allow_pickle=False)
+        _write_array(images, raw.images)
+        _write_array(labels, raw.labels)
         told.write_text(_as_json(division), encoding="utf-8")
 
 
@@ -110,7 +111,13 @@ def load_image_size() -> tuple[int, int]:
 def save_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as .npy, whole or not at all."""
     with replacing(path) as temporary:
-        np.save(temporary, array, allow_pickle=False)
+        _write_array(temporary, array)
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> None:
+    with path.open("wb") as file:
+        # To a file itself NumPy writes past Python, and does not see that its last 4 kB found no room.
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
