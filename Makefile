@@ -12,7 +12,7 @@ PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments bench verify reliability test test-slow test-trained remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -36,6 +36,15 @@ reliability: setup  ## campaigns of bad input, faults and interruptions (under a
 # A file's tests go to one worker: they share what is costly to make.
 test: setup  ## run the tests, but for the slow ones and those of remotes and trained models
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
+
+coverage: setup  ## the same, and which branches of the stages they leave out
+	rm -f .coverage .coverage.*
+	python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
+	python -m coverage combine --quiet
+	python -m coverage report
+
+mutation: setup  ## mutants of the pure modules (some ten minutes): which ones no test fails of
+	@python -m reliability.mutation
 
 test-slow: setup  ## run the tests of experiments, versions and the README's walkthrough
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow

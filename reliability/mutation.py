@@ -103,7 +103,7 @@ def run(a_function: int | None = None) -> dict[str, Tried]:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / path, folder / path)
         chosen = [] if a_function is None else [f"*__mutmut_{number}" for number in range(1, a_function + 1)]
-        command = [MUTMUT, "run", "--max-children", str(AT_ONCE), *chosen]
+        command = [str(MUTMUT), "run", "--max-children", str(AT_ONCE), *chosen]
         with (folder / "mutmut.txt").open("w+") as log:
             done = subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, check=False)
             if done.returncode:
@@ -160,7 +160,7 @@ def _tried(meta: Path, folder: Path) -> Tried:
 
 
 def _survivor(mutant: str, file: str, folder: Path) -> Survivor:
-    shown = subprocess.run([MUTMUT, "show", mutant], cwd=folder, capture_output=True, text=True, check=True).stdout
+    shown = subprocess.run([str(MUTMUT), "show", mutant], cwd=folder, capture_output=True, text=True, check=True).stdout
     lines = [line for line in shown.splitlines() if not line.startswith(("---", "+++"))]
     was, becomes = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
     return Survivor(file, was, becomes)
