@@ -7,11 +7,13 @@ def main() -> None:
     """Make every model for these images and classes, and write that it was done: always the same text."""
     running.start_tensorflow()
     from stages.check_models.fitting_data import check_models
+    from stages.check_models.memory import check_sizes
     from stages.params import baselines, nets, pictures, training
     from stages.store import places
-    from stages.store.arrays import load_classes, load_image_size
+    from stages.store.arrays import load_classes, load_image_size, load_labels
     from stages.store.reports import save_text
 
+    check_sizes(nets.load(), rows=len(load_labels("train")), image_size=load_image_size(), classes=len(load_classes()))
     check_models(
         baselines.load(),
         nets.load(),
