@@ -59,6 +59,14 @@ CAMPAIGNS = {
         "that stages write have the bytes of an undisturbed run, nothing is left over, and `dvc status` finds nothing "
         "to do.",
     ),
+    "signals": Campaign(
+        110,
+        "signals",
+        "Ctrl-C and SIGTERM",
+        "A stage of the small pipeline gets Ctrl-C (SIGINT to its whole group, as from a terminal) or SIGTERM at a "
+        "random moment. It must end within two seconds, with exit code 130 or 143 and one sentence; no process lives on, and "
+        "every file has the bytes that it had before.",
+    ),
     "concurrency": Campaign(
         10,
         "pairs",
@@ -75,6 +83,14 @@ CAMPAIGNS = {
         "off, emptied, or replaced by another of its kind; its time of change stays as it was. `make verify` must name "
         "each. Loading it as the stages do must end in a sentence, or in data that only a hash can tell from the right "
         "ones.",
+    ),
+    "code": Campaign(
+        40,
+        "mutants a function at most",
+        "The tests themselves",
+        "Which share of the stages' lines and branches `make coverage` has run, and how many mutants of the pure "
+        "modules (a constant, operator or argument changed) make a test fail; those that none can fail of are explained in "
+        "`reliability/survivors.yaml`.",
     ),
 }
 

@@ -31,7 +31,8 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     Raises
     ------
     SystemExit
-        Code 1 after a `UserError` (its text on stderr, no traceback), 130 after Ctrl-C, 143 after SIGTERM.
+        Code 1 after a `UserError` (its text on stderr, no traceback) or a MemoryError, 130 after Ctrl-C, 143 after
+        SIGTERM.
     """
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a stage heeds signals already: `supervision`
         signal.signal(signal.SIGTERM, _terminated)
@@ -43,6 +44,9 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     except UserError as error:
         for line in str(error).splitlines():
             print(f"{program}: {line}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except MemoryError as error:
+        print(f"{program}: there is too little memory: {str(error) or 'Python can get no more'}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print(f"{program}: interrupted; nothing half-written is left", file=sys.stderr)

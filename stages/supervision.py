@@ -24,7 +24,7 @@ HINTS = {
     signal.SIGKILL: "; if nobody did that, memory has run out",
     signal.SIGILL: ": a library has instructions that this processor lacks",
 }
-GRACE = 1.0  # seconds in which the work can clean up after itself
+GRACE = 0.7  # seconds in which the work can clean up after itself
 GLANCE = 0.2  # seconds between looks whether DVC is still there
 STDERR = 2  # a file descriptor: libraries' own code writes to it
 PR_SET_PDEATHSIG = 1  # of Linux's prctl

@@ -232,6 +232,19 @@ def test_weights_that_are_no_numbers_are_not_kept(small: Set) -> None:
     assert str(caught.value) == f"tiny: weights are no finite numbers after epoch 1; {REMEDY}"
 
 
+def test_no_memory_for_a_step_is_a_sentence(small: Set) -> None:
+    layers = {"up": {"class": "UpSampling2D", "size": 10**6}, "mean": {"class": "GlobalAveragePooling2D"}}
+    output = {"class": "Dense", "units": "classes", "activation": "softmax"}
+    huge = Net.model_validate({"layers": {**layers, "output": output}, "epochs": 1, "batch_size": 32})
+    model = build("huge", huge, 8, 8, 4)
+    with pytest.raises(UserError) as caught:
+        optimizer = make_optimizer(huge.optimizer, 10, "here")
+        train(model, optimizer, *small, None, epochs=1, batch_size=32, patience=None, name="huge")
+    said = str(caught.value)
+    assert said.startswith("huge: there is too little memory: ") and "\n" not in said
+    assert said.endswith("; lower batch_size, or make the layers smaller")
+
+
 @pytest.mark.parametrize("n", [80, 0])
 def test_probabilities_are_rows_that_add_up_to_one(
     five_epochs: tuple[keras.Model, pd.DataFrame], unseen: Set, n: int

@@ -20,6 +20,7 @@ Codes = NDArray[np.int64]
 PREDICT_BATCH = 250  # rows at once; more gains nothing, and the layers' outputs for them have to fit into memory
 STEPS_AT_ONCE = 16  # between which nothing is done in Python, which would take longer than a small net's step
 SUMMARY_COLUMNS = "120"  # more than Keras ever fills
+SMALLER = "lower batch_size, or make the layers smaller"
 REMEDY = "try a lower learning rate or another initialisation"
 
 
@@ -68,7 +69,7 @@ def train(
     Raises
     ------
     UserError
-        A loss or a weight is no finite number any more.
+        A loss or a weight is no finite number any more, or TensorFlow gets no memory.
     """
     finite = _counting_finite_losses(model)
     model.compile(
@@ -83,14 +84,18 @@ def train(
             keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=patience, restore_best_weights=True)
         )
     with progress(name, epochs * steps(len(images), batch_size), "steps") as advance:
-        history = model.fit(
-            batches(images, labels, batch_size, seed=random.getrandbits(31)),
-            epochs=epochs,
-            shuffle=False,  # the batches are
-            validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
-            callbacks=[*callbacks, _Watch(name, epochs, advance, finite)],
-            verbose=0,
-        ).history
+        try:
+            history = model.fit(
+                batches(images, labels, batch_size, seed=random.getrandbits(31)),
+                epochs=epochs,
+                shuffle=False,  # the batches are
+                validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
+                callbacks=[*callbacks, _Watch(name, epochs, advance, finite)],
+                verbose=0,
+            ).history
+        except tf.errors.ResourceExhaustedError as error:
+            reason = str(error.message).strip().splitlines()[0]
+            raise UserError(f"{name}: there is too little memory: {reason}; {SMALLER}") from None
     table = pd.DataFrame({"epoch": range(1, len(history["loss"]) + 1)})
     for column in ("accuracy", "loss", "val_accuracy", "val_loss"):
         if column in history:
