@@ -64,8 +64,8 @@ CAMPAIGNS = {
         "signals",
         "Ctrl-C and SIGTERM",
         "A stage of the small pipeline gets Ctrl-C (SIGINT to its whole group, as from a terminal) or SIGTERM at a "
-        "random moment. It must end within two seconds, with exit code 130 or 143 and one sentence; no process lives on, and "
-        "every file has the bytes that it had before.",
+        "random moment. It must end within two seconds, with exit code 130 or 143 and one sentence; no process lives "
+        "on, and every file has the bytes that it had before.",
     ),
     "concurrency": Campaign(
         10,
@@ -89,8 +89,8 @@ CAMPAIGNS = {
         "mutants a function at most",
         "The tests themselves",
         "Which share of the stages' lines and branches `make coverage` has run, and how many mutants of the pure "
-        "modules (a constant, operator or argument changed) make a test fail; those that none can fail of are explained in "
-        "`reliability/survivors.yaml`.",
+        "modules (a constant, operator or argument changed) make a test fail; those that none can fail of are "
+        "explained in `reliability/survivors.yaml`.",
     ),
 }
 
