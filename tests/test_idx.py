@@ -1,5 +1,6 @@
 """The IDX format and what holds for a data set from any source, sentence by sentence."""
 
+import hashlib
 import struct
 from collections.abc import Callable
 from io import BytesIO
@@ -10,7 +11,7 @@ import pytest
 
 from stages.console import UserError
 from stages.fetch import idx
-from stages.fetch.checks import Part, check_classes, join
+from stages.fetch.checks import Part, check_classes, check_sums, join
 
 IMAGES, LABELS = 0x803, 0x801
 
@@ -90,6 +91,32 @@ def test_the_largest_file_is_read_and_a_larger_one_is_not(monkeypatch: pytest.Mo
     )
 
 
+def test_what_a_compressed_file_can_hold_depends_on_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idx, "UNSUSPICIOUS", 1_500)
+    for compressed, most in ((1, 1_500), (3, 1_500), (4, 2_000)):
+        assert len(idx.read_labels(file(LABELS, most, values=bytes(most)), "x", compressed)) == most
+        with pytest.raises(UserError, match=f"promises {most + 1:,} bytes"):
+            idx.read_labels(file(LABELS, most + 1, values=bytes(most + 1)), "x", compressed)
+    assert refused(idx.read_images, file(IMAGES, 1, 50, 50, values=bytes(2_500)), "x", 4) == (
+        "x: its header promises 2,500 bytes (1 x 50 x 50), more than 500 times the 4 bytes it has compressed; no "
+        "pictures are that empty"
+    )
+    assert len(idx.read_images(file(IMAGES, 1, 50, 50, values=bytes(2_500)), "x")) == 1
+
+
+def test_a_file_is_read_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            asked.append(size)
+            return super().read(size)
+
+    asked: list[int | None] = []
+    monkeypatch.setattr(idx, "STEP", 4)
+    content = bytes(range(10))
+    assert idx.read_labels(Counting(file(LABELS, 10, values=content).getvalue()), "x").tobytes() == content
+    assert asked == [4, 4, 4, 4, 3, 1]  # the header's two, and then one byte more than is promised
+
+
 def test_no_more_is_taken_than_tells_that_a_file_is_too_long() -> None:
     stream = file(LABELS, 3, values=bytes(100))
     assert "too long" in refused(idx.read_labels, stream, "x")
@@ -119,6 +146,27 @@ def test_images_keep_their_pixels_in_their_places() -> None:
 )
 def test_each_image_has_one_label(train: Part, test: Part, sentence: str) -> None:
     assert refused(join, train, test, "x") == sentence
+
+
+def test_images_of_the_two_parts_have_one_size() -> None:
+    other = Part(np.zeros((1, 2, 3), np.uint8), np.zeros(1, np.uint8))
+    assert refused(join, part(1, 1), other, "x") == (
+        "x: the train images are 2 x 2 pixels and the test images 2 x 3; all must have one size"
+    )
+    joined = join(part(2, 2), part(1, 1), "x")
+    assert (joined.images.shape, joined.labels.shape) == ((3, 2, 2), (3,))
+
+
+def test_each_checksum_that_does_not_hold_is_a_line() -> None:
+    arrays = {"images": np.zeros(1, np.uint8), "labels": np.zeros(1, np.uint8)}
+    found = hashlib.sha256(b"\0").hexdigest()
+    sentence = (
+        f"x: the {{0}} have SHA-256 {found}, and fetch.sha256.{{0}} of params.yaml asks for abc; mend the source or, "
+        "if these data are meant, write the new value or null there"
+    )
+    said = refused(check_sums, arrays, {"images": "abc", "labels": "abc"}, "x")
+    assert said.splitlines() == [sentence.format("images"), sentence.format("labels")]
+    check_sums(arrays, {"images": found, "labels": None}, "x")
 
 
 def test_two_classes_are_enough() -> None:

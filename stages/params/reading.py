@@ -130,7 +130,7 @@ def unknown(name: object, allowed: Iterable[str], kind: str = "key") -> str:
     hint = f"; did you mean '{near[0]}'?" if near else ";"
     # A list of fifty class names helps nobody who is one letter off.
     listing = f" allowed: {', '.join(known)}" if len(known) <= 12 or not near else ""
-    return f"unknown {kind} '{name}'{hint}{listing}".rstrip(";")
+    return f"unknown {kind} '{name}'{hint}{listing}"
 
 
 def read(path: Path = PARAMS) -> CommentedMap:
