@@ -118,7 +118,7 @@ def least_need(name: str, net: Net, *, rows: int, height: int, width: int, class
             largest=max(numbers, key=lambda layer: numbers[layer]) if weights else "",
         )
     finally:
-        keras.utils.clear_session()  # which remembers the variables, to give them values after all
+        keras.utils.clear_session(free_memory=False)  # which remembers the variables, to give them values after all
 
 
 def available_memory() -> int:
