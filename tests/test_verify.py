@@ -198,7 +198,7 @@ def test_a_model_of_another_version_is_named(project: Project, monkeypatch: pyte
 # Cut off within a key; at the end of a line it might be a list of fewer stages, which is in order.
 @pytest.mark.parametrize(
     "damage",
-    [lambda lock: lock[: lock.index("md5") + 2], lambda lock: lock[: lock.rindex("md5") + 2], lambda lock: "{"],
+    [lambda lock: lock[: lock.index(" md5:") + 3], lambda lock: lock[: lock.rindex(" md5:") + 3], lambda lock: "{"],
 )
 def test_a_dvc_lock_that_was_cut_off_is_a_sentence(project: Project, damage: Callable[[str], str]) -> None:
     before = project.lock
