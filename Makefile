@@ -12,7 +12,7 @@ PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments bench test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -26,6 +26,12 @@ experiments: setup  ## compare experiments: accuracies and the settings that dif
 
 bench: setup  ## compare with the notebook's own cells (about two hours; MODELS="knn softmax": these alone)
 	@python -m benchmarks $(MODELS)
+
+verify: setup  ## hash again what dvc.lock names, in the workspace and in the cache, and list what differs
+	@python -m tools.verify
+
+reliability: setup  ## campaigns of bad input, faults and interruptions (under an hour; PARTS="kill params": these alone)
+	@python -m reliability $(PARTS)
 
 # A file's tests go to one worker: they share what is costly to make.
 test: setup  ## run the tests, but for the slow ones and those of remotes and trained models

@@ -4,17 +4,15 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 
 import psutil
 
+from stages import supervision
 from stages.console import UserError
 from stages.store.files import replacing
 from stages.store.places import TIMINGS
-
-STDERR = 2  # the file descriptor that TensorFlow's own code writes to
 
 
 def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
@@ -33,9 +31,11 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     Raises
     ------
     SystemExit
-        Code 1 after a `UserError` (its text on stderr, no traceback), 130 after Ctrl-C, 143 after SIGTERM.
+        Code 1 after a `UserError` (its text on stderr, no traceback) or a MemoryError, 130 after Ctrl-C, 143 after
+        SIGTERM.
     """
-    signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a stage heeds signals already: `supervision`
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         main()
         if timed:
@@ -44,6 +44,9 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     except UserError as error:
         for line in str(error).splitlines():
             print(f"{program}: {line}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except MemoryError as error:
+        print(f"{program}: there is too little memory: {str(error) or 'Python can get no more'}", file=sys.stderr)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         print(f"{program}: interrupted; nothing half-written is left", file=sys.stderr)
@@ -56,18 +59,18 @@ def start_tensorflow() -> None:
     # Left to itself, TensorFlow takes oneDNN's kernels on the newest processors alone; older ones gain more by them.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     sys.stderr.flush()
-    stderr = os.dup(STDERR)
-    with tempfile.TemporaryFile() as written:
-        os.dup2(written.fileno(), STDERR)
+    stderr = os.dup(supervision.STDERR)
+    with supervision.holding() as written:
+        os.dup2(written.fileno(), supervision.STDERR)
         try:
             import tensorflow  # noqa: F401
         finally:
-            os.dup2(stderr, STDERR)
+            os.dup2(stderr, supervision.STDERR)
             os.close(stderr)
             written.seek(0)
             # These come before any log level counts.
             notes = (b"oneDNN custom operations are on", b"log messages before absl::InitializeLog()")
-            os.write(STDERR, b"".join(line for line in written if not any(note in line for note in notes)))
+            os.write(supervision.STDERR, b"".join(line for line in written if not any(note in line for note in notes)))
 
 
 def peak_memory() -> int:

@@ -2,16 +2,22 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import gto  # noqa: F401  DVC imports it late, and it closes whatever handlers logging has: before TensorFlow's
 import pytest
-from pipelines import Project, make
+
+from reliability.small_project import Project, make
 
 # Before any test file imports TensorFlow, which reads them once: errors alone, and the kernels that the stages use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+# What was started in the background ignores Ctrl-C, and so would the processes that tests send it to.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -212,6 +212,17 @@ KEYS = [
         "pictures.weights.mlp-48.hidden: 'rows' goes with 'columns': give both, 'columns' alone or neither",
         "{rows: 6,",
     ),
+    # A character that begins a new line.
+    Mistake(
+        "epochs: 30",
+        'epochs: 30\n    "new\\Nline": 1',
+        f"nets.softmax: unknown key 'new\\x85line'; allowed: {NET_KEYS}",
+    ),
+    Mistake(
+        "epochs: 30",
+        'epochs: "new\\Nline"',
+        "nets.softmax.epochs: is 'new\\x85line': must be a valid integer",
+    ),
     Mistake("    epochs: 30\n", "", "nets.softmax: 'epochs' is missing", "  softmax:"),
     Mistake("{class: Flatten}", "{}", "nets.softmax.layers.flatten: 'class' is missing", "flatten: {}"),
     Mistake("class: LinearSVC", "clas: LinearSVC", "baselines.linear-svc: 'class' is missing", "  linear-svc:"),

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pipelines import Project
 from ruamel.yaml import YAML
+
+from reliability.small_project import Project
 
 MODELS = {
     "linear": "models/baselines/linear.skops",

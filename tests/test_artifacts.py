@@ -4,9 +4,9 @@ import ast
 from typing import Any
 
 import pytest
-from pipelines import ROOT
 from ruamel.yaml import YAML
 
+from reliability.small_project import ROOT
 from stages.store import places
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipelines import ROOT
 from ruamel.yaml import YAML
+
+from reliability.small_project import ROOT
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 SECTIONS = {"fetch", "split", "training", "baselines", "nets", "pictures"}

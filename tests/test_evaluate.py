@@ -291,6 +291,51 @@ def test_a_table_of_one_model(parameters: int | None) -> None:
     assert table["parameters"].isna().all() == (parameters is None)
 
 
+# 400 of 1,000 images show the first class.
+THREE = np.repeat([0, 1, 2], [400, 300, 300])
+
+
+def judged(**right: int) -> list[dict[str, Any]]:
+    """Rank models that get as many of the images of `THREE` right."""
+    metrics, predicted = {}, {}
+    for name, number in right.items():
+        predicted[name] = np.where(np.arange(1000) < number, THREE, (THREE + 1) % 3)
+        facts = {"train_accuracy": 1.0, "parameters": 1}
+        metrics[name] = model_metrics(NONE, (THREE, predicted[name]), None, facts, 3)
+    return leaderboard(metrics, predicted, THREE)
+
+
+@pytest.mark.parametrize(
+    # Wilson's interval reaches down to 0.4 from 430 right of 1,000, and no more from 431.
+    ("right", "flagged"),
+    [(0, True), (333, True), (400, True), (430, True), (431, False), (1000, False)],
+)
+def test_a_model_no_better_than_the_most_frequent_class_is_flagged(right: int, flagged: bool) -> None:
+    rows = {row["model"]: row for row in judged(good=1000, a=right)}
+    assert (rows["a"]["test_accuracy_low"] <= 0.4) == flagged
+    assert rows["a"].get("chance_level") == (0.4 if flagged else None)
+    # The others are not, and without such a model the tables are no wider.
+    assert rows["good"].get("chance_level") is None
+    assert all(("chance_level" in row) == flagged for row in rows.values())
+    assert ("chance_level" in as_table([*rows.values()])) == flagged
+
+
+def test_a_single_class_tells_nothing_of_chance() -> None:
+    assert "chance_level" not in ranked({"only": (None, wrong(0, 1000))})[0]
+
+
+def test_the_markdown_table_says_which_models_are_no_better_than_chance() -> None:
+    text = as_markdown(judged(good=900, best=990, bad=400), 1000)
+    table, *notes = text.split("\n\n")
+    rows = [cells(line) for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == ["**best**", "good", "bad ⚠"]
+    assert [len(row) for row in rows] == [9] * 3
+    assert notes[-1] == (
+        "⚠ No better than chance: the interval does not lie above 40.00 %, the share of the most frequent class.\n"
+    )
+    assert "⚠" not in as_markdown(judged(good=900, best=990), 1000)
+
+
 def cells(line: str) -> list[str]:
     assert line.startswith("| ") and line.endswith(" |")
     return [cell.strip() for cell in line[1:-1].split("|")]
@@ -415,8 +460,11 @@ def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.Cap
     # The net is first: it was better on the validation set.
     assert capsys.readouterr().out.splitlines() == [
         "evaluate:  1. net: accuracy: validation 1.0000, test 0.6667",
+        # Four right of six tell little.
+        "evaluate: net is no better than chance: the most frequent class has a share of 0.3333",
         "evaluate:  2. linear: accuracy: validation 0.8333, test 0.8333",
         "evaluate:  3. dummy: accuracy: validation 0.3333, test 0.3333",
+        "evaluate: dummy is no better than chance: the most frequent class has a share of 0.3333",
     ]
 
 
@@ -446,7 +494,7 @@ def test_the_stage_s_leaderboard_is_the_same_in_three_formats(trained: Path) -> 
     assert table["model"].tolist() == ["net", "linear", "dummy"]
     assert table["parameters"].tolist() == ["51", "51", ""]
     text = places.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
-    assert [cells(line)[0] for line in text.splitlines()[2:5]] == ["**net**", "linear", "dummy"]
+    assert [cells(line)[0] for line in text.splitlines()[2:5]] == ["**net** ⚠", "linear", "dummy ⚠"]
     assert "Test: 6 images" in text
 
 

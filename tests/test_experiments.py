@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from pipelines import BASELINES, NETS, ROOT, Project
 from ruamel.yaml import YAML
 
+from reliability.small_project import BASELINES, NETS, ROOT, Project
 from tools.experiments import differing
 
 pytestmark = pytest.mark.slow

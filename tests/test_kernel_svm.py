@@ -15,7 +15,8 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from stages.train_baselines import kernel_svm
-from stages.train_baselines.kernel_svm import FastSVC, accelerated, onedal_svc, plain
+from stages.train_baselines.acceleration import accelerated, plain
+from stages.train_baselines.kernel_svm import FastSVC, onedal_svc
 
 CLASSES = pytest.mark.parametrize("n_classes", [2, 5])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])

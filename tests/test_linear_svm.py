@@ -15,8 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from stages.train_baselines.acceleration import accelerated, plain
 from stages.train_baselines.fitting import fit
-from stages.train_baselines.linear_svm import ParallelLinearSVC, accelerated, plain
+from stages.train_baselines.linear_svm import ParallelLinearSVC
 
 # What scikit-learn's own tests expect of LinearSVC.
 FAILURES = {

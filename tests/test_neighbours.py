@@ -15,13 +15,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from stages.train_baselines import neighbours
-from stages.train_baselines.neighbours import (
-    ExactNeighboursClassifier,
-    accelerated,
-    nearest_pixels,
-    plain,
-    recover_pixels,
-)
+from stages.train_baselines.acceleration import accelerated, plain
+from stages.train_baselines.neighbours import ExactNeighboursClassifier, nearest_pixels, recover_pixels
 
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 FEATURES = 40

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from pipelines import ROOT, Project
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
@@ -23,6 +22,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 from stores import MODELS, NAMES, NETS, SIDE, write_store
 
+from reliability.small_project import ROOT, Project
 from stages.report.__main__ import main as write_report
 from stages.store import pages
 from tools.plots_template import TEMPLATE, library, template

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 from mistakes import CLASSES, NET_KEYS, SECTIONS, STRUCTURE, Mistake, line_with
-from pipelines import prepare
 
+from reliability.small_project import prepare
 from stages.check_params import __main__ as check_params
 from stages.check_params.structure import check_structure
 from stages.console import UserError

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pipelines import BASELINES, NETS, ROOT, SIDE, Project, write_digits
+
+from reliability.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
 
 MODELS = [*BASELINES, *NETS]
 AFTER_TRAINING = {"evaluate", "plot-weights", "report"}

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from pipelines import ROOT
+from PIL.PngImagePlugin import PngInfo
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from reliability.small_project import ROOT
 from stages.console import UserError
 from stages.fetch.idx import read_images, read_labels
 from stages.predict.__main__ import main
@@ -300,7 +301,7 @@ def test_a_table_names_class_probability_and_runner_up(predict: Callable[..., Ra
     lines = ran.table.splitlines()
     assert lines[0].split() == ["file", "class", "probability", "runner-up", "note"]
     assert lines[1].startswith(f"{two}      digit 2  1.0000       digit 0 (0.0000)")
-    assert lines[2].endswith("2 separate shapes, read as one")
+    assert lines[2].endswith("  perhaps 2 digits: separate shapes, read as one")
     assert len(lines) == 3
     assert not ran.errors
     assert not ran.notes
@@ -481,6 +482,83 @@ def test_a_bad_picture_is_one_sentence_and_the_others_are_predicted(
     assert (last["class"], last["error"]) == ("digit 2", None)
     assert len(predict("knn", *files).table.splitlines()) == 2
     assert predict("knn", files[0]).table == ""
+
+
+def test_a_small_file_that_inflates_takes_little_memory(tmp_path: Path) -> None:
+    # 80 million pixels, fewer than are refused, in 30 kB.
+    Image.new("1", (8_900, 9_000), 1).save(tmp_path / "white.png")
+    assert (tmp_path / "white.png").stat().st_size < 30_000
+    code = (
+        "import sys, resource\n"
+        "from pathlib import Path\n"
+        "from stages.predict.preparing import prepare\n"
+        "from stages.predict.reading import read_picture\n"
+        "try:\n"
+        "    prepare(read_picture(Path(sys.argv[1])).grey, 28, sys.argv[1])\n"
+        "except Exception as error:\n"
+        "    print(type(error).__name__, error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "white.png")]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    said, kilobytes = ran.stdout.splitlines()
+    assert said == f"UserError {tmp_path / 'white.png'}: nothing is drawn in it; no ink stands out from the ground"
+    assert int(kilobytes) < 1_500_000
+
+
+def test_a_text_that_inflates_is_refused(tmp_path: Path) -> None:
+    notes = PngInfo()
+    notes.add_text("Comment", "x" * 80_000_000, zip=True)
+    Image.new("L", (30, 30), 255).save(tmp_path / "notes.png", pnginfo=notes)
+    with pytest.raises(UserError, match=r"notes\.png is damaged or breaks off: Decompressed data too large"):
+        read_picture(tmp_path / "notes.png")
+
+
+def side_by_side(one: Pixels, other: Pixels) -> NDArray[np.float32]:
+    """Two digits on a sheet of paper, four pixels apart."""
+    left, right = (
+        image[:, np.flatnonzero(image.any(axis=0))[0] : np.flatnonzero(image.any(axis=0))[-1] + 1]
+        for image in (one, other)
+    )
+    ink = np.pad(np.hstack([left, np.zeros((28, 4), np.uint8), right]), 10)
+    sheet = Image.fromarray(255 - ink)
+    return as_grey(sheet.resize((4 * sheet.width, 4 * sheet.height), Image.Resampling.BICUBIC))
+
+
+def test_several_digits_are_told_apart_from_one() -> None:
+    images, labels = mnist("t10k")
+    pairs = [prepare(side_by_side(images[k], images[k + 200]), 28, "two").shapes for k in range(80)]
+    assert np.mean(np.array(pairs) > 1) >= 0.98
+    ones, rounds = (images[np.isin(labels, digits)][:20] for digits in ([1], [0, 8]))
+    pairs = [prepare(side_by_side(*pair), 28, "two").shapes for pair in zip(ones, rounds, strict=True)]
+    assert np.mean(np.array(pairs) > 1) >= 0.95, "a thin one beside a round one"
+
+    # Digits as they are, and with what is greyer than a half or three quarters rubbed out, which breaks strokes.
+    for darkness, most in ((0, 0.004), (128, 0.008), (192, 0.03)):
+        inks = ((image > darkness) * image for image in images[:600])
+        alarms = [prepare(ink / np.float32(255), 28, "one").shapes > 1 for ink in inks]
+        assert np.mean(alarms) <= most, darkness
+
+
+def test_one_digit_of_several_strokes_is_one() -> None:
+    strokes = {
+        "a 5 with its bar apart": [[(90, 60), (170, 50)], [(80, 80), (75, 140), (130, 135), (165, 180), (80, 240)]],
+        "a 4 whose strokes do not meet": [[(70, 60), (60, 150), (150, 150)], [(165, 60), (165, 240)]],
+        "a 1 with a dot": [[(120, 90), (120, 250)], [(118, 48), (122, 52)]],
+        "a 7 with a bar across, apart": [[(70, 60), (170, 60), (100, 250)], [(60, 155), (105, 155)]],
+        "dust": [[(90, 60), (150, 60), (110, 240)], [(200, 40), (206, 44)], [(30, 250), (36, 255)]],
+    }
+    for name, lines in strokes.items():
+        sheet = Image.new("L", (240, 300), 255)
+        for line in lines:
+            ImageDraw.Draw(sheet).line(line, fill=0, width=14, joint="curve")
+        shapes = prepare(as_grey(sheet), 28, name).shapes
+        assert shapes == 1, name
+
+
+def test_the_examples_are_one_digit_each() -> None:
+    for path in sorted((ROOT / "data" / "examples").iterdir()):
+        assert prepare(read_picture(path).grey, 28, path.name).shapes == 1, path
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "AVIF", "BMP"])

@@ -8,9 +8,10 @@ from pathlib import Path
 import published
 import pytest
 import servers
-from pipelines import Project
 from published import MODELS, content, origin
 from servers import Remote
+
+from reliability.small_project import Project
 
 
 @contextlib.contextmanager

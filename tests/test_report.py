@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from pipelines import ROOT
 from stores import MODELS, NAMES, NETS, ROWS, write_store
 
+from reliability.small_project import ROOT
 from stages.evaluate import leaderboard
 from stages.report import page
 from stages.report.__main__ import main
@@ -142,6 +142,15 @@ def test_one_baseline_and_no_validation_set_make_a_page(results: page.Results) -
     assert not {"curves", "weights"} & ids
     assert "Sorted by test accuracy" in read.text
     assert "all 1 images that only gets wrong." in " ".join(read.text.split())
+
+
+def test_a_model_no_better_than_chance_is_flagged(results: page.Results) -> None:
+    board = [{**row, "chance_level": None} for row in results.leaderboard]
+    board[-1]["chance_level"] = 0.25
+    text = page.html_page(results._replace(leaderboard=board))
+    assert re.findall(r'<th scope="row">(\S+) ⚠</th>', text) == [board[-1]["model"]]
+    assert "does not lie above 25.00 %" in " ".join(text.split()).replace("&nbsp;", " ").replace("\xa0", " ")
+    assert "⚠" not in page.html_page(results).split('id="library"')[0]
 
 
 def test_a_model_without_errors_makes_a_page(results: page.Results) -> None:

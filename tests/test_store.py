@@ -5,9 +5,13 @@ import io
 import json
 import os
 import pickle
+import re
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +23,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import saved_models
+import sklearn
 import skops.io
 from conftest import ROOT
 from saved_models import CLASSIFIERS, NETS, fitted, rows
@@ -88,6 +93,23 @@ def test_an_error_leaves_no_file_where_there_was_none() -> None:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert everything() == []
+
+
+def test_what_a_killed_process_was_writing_goes_when_its_folder_is_written_to_again() -> None:
+    writes = (
+        "import os, signal; from pathlib import Path; from stages.store.files import replacing\n"
+        "with replacing(Path('reports/a.txt')) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", writes], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(everything()) == 1 and everything()[0].startswith("reports/.writing-")
+    with replacing(Path("reports/b.txt")) as temporary:
+        temporary.write_text("one")
+        reports.save_text(Path("reports/c.txt"), "what is being written stays")
+        assert temporary.exists()
+    assert everything() == ["reports/b.txt", "reports/c.txt"]
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_the_old_file() -> None:
@@ -299,9 +321,10 @@ def test_text_in_tables_stays_text() -> None:
 def test_files_of_models_that_are_no_longer_declared() -> None:
     kept = ["models/baselines/sgd.skops", "models/nets/mlp-48.keras", "models/facts/sgd.json", "models/.gitignore"]
     kept += ["models/predictions/mlp-48.npz", "reports/history/mlp-48.csv", "models/nets/.gitignore"]
+    kept += ["models/predictions/.writing-1-x1.npz"]
     # A baseline's history is nobody's.
     left = ["models/baselines/knn.skops", "models/facts/knn.json", "models/nets/sgd.keras", "reports/history/sgd.csv"]
-    left += ["models/predictions/.writing-x1.npz", "reports/summaries/mlp.txt"]
+    left += ["models/predictions/.x1.tmp", "reports/summaries/mlp.txt"]
     for name in kept + left:
         reports.save_text(Path(name), "")
     assert [str(path) for path in places.undeclared(["sgd"], ["mlp-48"])] == sorted(left)
@@ -449,7 +472,7 @@ def test_a_net_with_a_lambda_is_refused_and_not_run() -> None:
     model.save(places.net_file("trap"))
     said = refused(load_net, "trap")
     assert said.startswith("models/nets/trap.keras cannot be loaded as a Keras model: ")
-    assert "deserialization of a `Lambda` layer" in said
+    assert "it names keras.layers.Lambda, which is no part of a net that can be loaded safely" in said
     assert not Path("sprung").exists()
 
 
@@ -475,6 +498,147 @@ def test_a_net_that_names_foreign_code_is_refused_and_not_run(models: dict[str, 
     with_config(places.net_file("trap"), name_mkdir)
     assert refused(load_net, "trap").startswith("models/nets/trap.keras cannot be loaded as a Keras model: ")
     assert not Path("sprung").exists()
+
+
+# Patterns of published attacks: a name that Keras imports and calls while it reads the file.
+FOREIGN: dict[str, dict[str, Any]] = {
+    "a function as a layer": {"module": "os", "class_name": "mkdir", "config": {"path": "sprung"}},
+    "a function by its name": {"module": "builtins", "class_name": "function", "config": "exec"},
+    "a function without a module": {"class_name": "function", "config": "exec", "registered_name": "function"},
+    "Keras's own download": {
+        "module": "keras.utils",
+        "class_name": "get_file",
+        "config": {"fname": "sprung", "origin": "file:///etc/hostname", "cache_dir": ".", "cache_subdir": "."},
+    },
+    "code as text": {"module": "keras.layers", "class_name": "Lambda", "config": {"function": {"class_name": "x"}}},
+    "bytecode": {"class_name": "__lambda__", "config": {"value": "4wAAAAA="}},
+    "a folder of TensorFlow's": {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "x"}},
+    "a pickle of PyTorch's": {"module": "keras.layers", "class_name": "TorchModuleWrapper", "config": {}},
+}
+
+
+@pytest.mark.parametrize("place", ["layer", "setting", "whole"])
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_nothing_that_a_net_s_file_names_is_called(models: dict[str, Any], foreign: str, place: str) -> None:
+    save_net("trap", models["chain"])
+    spec = {"registered_name": None, **FOREIGN[foreign]}
+
+    def spring(config: dict[str, Any]) -> None:
+        layer = config["layers"][-1]
+        if place == "layer":
+            layer.update(spec)
+        elif place == "setting":
+            layer["config"]["activation"] = spec
+        else:
+            config["compile_config"] = {"optimizer": spec}
+
+    with_config(places.net_file("trap"), spring)
+    said = refused(load_net, "trap")
+    name = f"{spec.get('module', 'keras.layers' if place == 'layer' else None)}.{spec['class_name']}"
+    assert said == (
+        f"models/nets/trap.keras cannot be loaded as a Keras model: it names {name}, "
+        "which is no part of a net that can be loaded safely"
+    )
+    assert everything() == ["models/nets/trap.keras"]
+
+
+def test_another_net_s_file_is_named(models: dict[str, Any]) -> None:
+    save_net("a", models["chain"])
+    places.net_file("b").write_bytes(places.net_file("a").read_bytes())
+    assert refused(load_net, "b") == "models/nets/b.keras holds the net 'a'; 'make verify' says how to mend it"
+
+
+def with_member(path: Path, member: str, change: Callable[[bytes], bytes]) -> None:
+    """Change a member of an archive."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    members[member] = change(members[member])
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def test_a_model_of_another_version_is_named_and_not_loaded(models: dict[str, Any]) -> None:
+    save_net("x", models["chain"])
+    save_baseline("x", fitted("gaussian-nb"))
+    remedy = "train it again, or install that version"
+    here = keras.__version__
+    with_member(places.net_file("x"), "metadata.json", lambda old: old.replace(here.encode(), b"3.99.0"))
+    assert refused(load_net, "x") == (
+        f"models/nets/x.keras was saved by Keras 3.99.0, and this is Keras {here}; {remedy}"
+    )
+    here = sklearn.__version__
+    with_member(places.baseline_file("x"), "schema.json", lambda old: old.replace(here.encode(), b"1.2.3"))
+    assert refused(load_baseline, "x") == (
+        f"models/baselines/x.skops was saved by scikit-learn 1.2.3, and this is scikit-learn {here}; {remedy}"
+    )
+    # A version that mends faults alone reads what the one before wrote.
+    same = ".".join([*here.split(".")[:2], "99"])
+    with_member(places.baseline_file("x"), "schema.json", lambda old: old.replace(b"1.2.3", same.encode()))
+    load_baseline("x")
+
+
+BOMB = 150_000_000  # bytes of zeros, which compress to a thousandth
+
+
+@pytest.mark.parametrize("kind", ["net", "baseline", "predictions"])
+@pytest.mark.parametrize("honest", [True, False])
+def test_a_zip_bomb_is_refused_before_it_unpacks(models: dict[str, Any], kind: str, honest: bool) -> None:
+    if kind == "net":
+        save_net("x", models["chain"])
+        path, member, load = places.net_file("x"), "model.weights.h5", lambda: load_net("x")
+    elif kind == "baseline":
+        save_baseline("x", fitted("gaussian-nb"))
+        path, load = places.baseline_file("x"), lambda: load_baseline("x")
+        with zipfile.ZipFile(path) as archive:
+            member = next(name for name in archive.namelist() if name.endswith(".npy"))
+    else:
+        answers = Predictions(np.zeros(3, np.int64), np.zeros((3, 2), np.float32), "none")
+        save_predictions("x", answers, answers)
+        path, member = places.PREDICTIONS / "x.npz", "test_codes.npy"
+        load = lambda: load_predictions("x", "test")  # noqa: E731
+    with_member(path, member, lambda old: old + bytes(BOMB))
+    if not honest:
+        # The directory at the end, which counts, declares a small size.
+        path.write_bytes(path.read_bytes().replace(struct.pack("<I", BOMB + honest_size(path, member)), b"\x40\0\0\0"))
+    tracemalloc.start()
+    try:
+        said = refused(load)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert said.startswith(str(path))
+    assert peak < BOMB / 10
+    if kind != "predictions":
+        reason = "it would unpack to 0.2 GB, as no model does" if honest else f"its member '{member}' is not what"
+        assert reason in said
+
+
+def honest_size(path: Path, member: str) -> int:
+    with zipfile.ZipFile(path) as archive:
+        return archive.getinfo(member).file_size - BOMB
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "load"),
+    [
+        ("reports/history/x.csv", b"", lambda: load_history("x")),
+        ("reports/history/x.csv", b"epoch,accuracy\n1,0.5\n", lambda: load_history("x")),
+        ("reports/history/x.csv", b"epoch,accuracy,loss\n1,0.z,2\n", lambda: load_history("x")),
+        ("reports/a.csv", b"a,b\n1,2\n3,4,5\n", lambda: reports.load_table(Path("reports/a.csv"))),
+        ("reports/a.csv", b"a\xff,b\n", lambda: reports.load_table(Path("reports/a.csv"))),
+        ("models/facts/x.json", b'{"parametres": 1}', lambda: load_facts("x")),
+        ("data/split/classes.json", b'{"mames": []}', arrays.load_classes),
+        ("data/split/classes.json", b'{"names": [], "height": 3}', arrays.load_image_size),
+        ("data/raw/division.json", b"[1]", arrays.load_raw),
+        ("a.npy", b"\x93NUMPY\x01\0\x08\0{'descr(", lambda: arrays.load_array(Path("a.npy"))),
+        ("a.npy", b"PK\x05\x06" + bytes(18), lambda: arrays.load_array(Path("a.npy"))),
+    ],
+)
+def test_a_damaged_file_is_named_whatever_reads_it(file: str, content: bytes, load: Callable[[], object]) -> None:
+    Path(file).parent.mkdir(parents=True, exist_ok=True)
+    Path(file).write_bytes(content)
+    assert re.match(rf"{re.escape(file)} is damaged \(.+\); (delete it and )?run 'dvc repro'", refused(load))
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", slice(0, 500), "flipped"])

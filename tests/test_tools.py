@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from pipelines import ROOT
 from ruamel.yaml import YAML
 
+from reliability.small_project import ROOT
 from stages.console import UserError
 from tools.agreement import disagreements
 from tools.experiments import Row, differing, table

@@ -181,12 +181,48 @@ def test_the_epoch_whose_weights_are_kept(losses: list[float] | None, patience: 
 REMEDY = "try a lower learning rate or another initialisation"
 
 
-def test_a_loss_that_is_no_number_names_net_and_epoch(small: Set, unseen: Set) -> None:
-    # So far that sums overflow, in the second step of the first epoch or, with a single step an epoch, thereafter.
-    for batch_size, validation, kind in ((150, None, "training"), (300, unseen, "validation")):
+@pytest.mark.parametrize(("batch_size", "steps"), [(150, 2), (10, 30)])
+def test_a_loss_that_is_no_number_names_net_epoch_and_step(small: Set, batch_size: int, steps: int) -> None:
+    # So far that sums overflow in the second step, which is told from the others that are done with it at once.
+    with pytest.raises(UserError) as caught:
+        trained(small, None, batch_size=batch_size, optimizer=keras.optimizers.SGD(1e36))
+    assert str(caught.value) == f"tiny: the training loss is nan in step 2 of {steps} of epoch 1; {REMEDY}"
+
+
+def test_a_loss_that_is_no_number_in_a_later_epoch_names_its_step(small: Set) -> None:
+    # 30 steps an epoch; the rate is finite up to the 40th, whose loss is still of the weights before.
+    class Leap(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step: Any) -> Any:
+            return keras.ops.where(step < 39, 0.01, 1e36)
+
+    said: list[str] = []
+    for _ in range(2):
         with pytest.raises(UserError) as caught:
-            trained(small, validation, batch_size=batch_size, optimizer=keras.optimizers.SGD(1e36))
-        assert str(caught.value) == f"tiny: the {kind} loss is nan in epoch 1; {REMEDY}"
+            trained(small, None, batch_size=10, optimizer=keras.optimizers.SGD(Leap()))
+        said.append(str(caught.value))
+    assert said == 2 * [f"tiny: the training loss is nan in step 11 of 30 of epoch 2; {REMEDY}"]
+
+
+def test_training_stops_before_the_epoch_with_the_loss_that_is_no_number_ends(
+    small: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+
+    @contextmanager
+    def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        yield counted.append
+
+    monkeypatch.setattr("stages.train_nets.training.progress", progress)
+    with pytest.raises(UserError):
+        trained(small, None, batch_size=1, optimizer=keras.optimizers.SGD(1e36))
+    assert sum(counted) == STEPS_AT_ONCE
+
+
+def test_a_validation_loss_that_is_no_number_names_net_and_epoch(small: Set, unseen: Set) -> None:
+    # A single step an epoch: no loss of the training follows it.
+    with pytest.raises(UserError) as caught:
+        trained(small, unseen, batch_size=300, optimizer=keras.optimizers.SGD(1e36))
+    assert str(caught.value) == f"tiny: the validation loss is nan after epoch 1; {REMEDY}"
 
 
 def test_weights_that_are_no_numbers_are_not_kept(small: Set) -> None:
@@ -194,6 +230,19 @@ def test_weights_that_are_no_numbers_are_not_kept(small: Set) -> None:
     with pytest.raises(UserError) as caught:
         trained(small, None, epochs=1, batch_size=300, optimizer=keras.optimizers.SGD(float("inf")))
     assert str(caught.value) == f"tiny: weights are no finite numbers after epoch 1; {REMEDY}"
+
+
+def test_no_memory_for_a_step_is_a_sentence(small: Set) -> None:
+    layers = {"up": {"class": "UpSampling2D", "size": 10**6}, "mean": {"class": "GlobalAveragePooling2D"}}
+    output = {"class": "Dense", "units": "classes", "activation": "softmax"}
+    huge = Net.model_validate({"layers": {**layers, "output": output}, "epochs": 1, "batch_size": 32})
+    model = build("huge", huge, 8, 8, 4)
+    with pytest.raises(UserError) as caught:
+        optimizer = make_optimizer(huge.optimizer, 10, "here")
+        train(model, optimizer, *small, None, epochs=1, batch_size=32, patience=None, name="huge")
+    said = str(caught.value)
+    assert said.startswith("huge: there is too little memory: ") and "\n" not in said
+    assert said.endswith("; lower batch_size, or make the layers smaller")
 
 
 @pytest.mark.parametrize("n", [80, 0])

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import published
 import pytest
-from pipelines import Project
 from published import MODELS, content, origin
 
+from reliability.small_project import Project
 from stages.store.baselines import TRUSTED
 
 pytestmark = pytest.mark.slow

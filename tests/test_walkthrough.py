@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipelines import ROOT, make
+
+from reliability.small_project import ROOT, make
 
 pytestmark = pytest.mark.slow
 

@@ -53,6 +53,11 @@ def main() -> None:
     for row in rows:
         validated = f"validation {row['validation_accuracy']:.4f}, " if len(validation_labels) else ""
         console.say(f"evaluate: {row['place']:2}. {row['model']}: accuracy: {validated}test {row['test_accuracy']:.4f}")
+        if row.get("chance_level") is not None:
+            console.say(
+                f"evaluate: {row['model']} is no better than chance: the most frequent class has a share of "
+                f"{row['chance_level']:.4f}"
+            )
 
 
 if __name__ == "__main__":

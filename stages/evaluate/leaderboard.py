@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from stages.evaluate.metrics import mcnemar
+from stages.evaluate.metrics import chance, mcnemar
 
 Codes = NDArray[np.int64]
 
 SIGNIFICANT = 0.05  # two-sided level of the McNemar test
+CHANCE = " ⚠"  # beside the name of a model no better than chance
 
 
 def leaderboard(
@@ -33,7 +34,9 @@ def leaderboard(
     list of dict
         A row a model, the best first: by validation accuracy, which decides, or by test accuracy where there is no
         validation set; equals by name. `only_best_right` and `only_this_right` count test images, `mcnemar_p` is the
-        probability of such a difference between equally good models; None for the best itself.
+        probability of such a difference between equally good models; None for the best itself. If there are models
+        no better than chance, all rows have `chance_level`: theirs the share of the most frequent class, which their
+        interval does not lie above, the others None.
     """
 
     def rank(name: str) -> tuple[float, str]:
@@ -56,6 +59,10 @@ def leaderboard(
                 "mcnemar_p": None if best else p,
             }
         )
+    level = chance(labels)
+    at_chance = [level if level is not None and row["test_accuracy_low"] <= level else None for row in rows]
+    if any(at_chance):
+        rows = [{**row, "chance_level": share} for row, share in zip(rows, at_chance, strict=True)]
     return rows
 
 
@@ -79,9 +86,13 @@ def as_markdown(rows: list[dict[str, Any]], n: int) -> str:
         "| model | validation | test | 95 % interval | errors | F1 | log loss | parameters | against the best |",
         "|---|--:|--:|:-:|--:|--:|--:|--:|---|",
     ]
+    level = None
     for row in rows:
+        flag = ""
+        if row.get("chance_level") is not None:
+            flag, level = CHANCE, row["chance_level"]
         cells = [
-            f"**{row['model']}**" if row["place"] == 1 else row["model"],
+            (f"**{row['model']}**" if row["place"] == 1 else row["model"]) + flag,
             _share(row["validation_accuracy"]),
             _share(row["test_accuracy"]),
             f"{_share(row['test_accuracy_low'])} – {_share(row['test_accuracy_high'])}",
@@ -98,6 +109,11 @@ def as_markdown(rows: list[dict[str, Any]], n: int) -> str:
         f"Sorted by {decides}. Test: {n:,} images; the interval is Wilson's. Against the best: test images that only "
         f"the best and only this model gets right, and McNemar's exact test at the {SIGNIFICANT:.0%} level."
     )
+    if level is not None:
+        note += (
+            f"\n\n{CHANCE.strip()} No better than chance: the interval does not lie above "
+            f"{_share(level)}, the share of the most frequent class."
+        )
     return "\n".join(lines) + f"\n\n{note}\n"
 
 

@@ -45,6 +45,12 @@ def wilson(right: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
+def chance(labels: Codes) -> float | None:
+    """Return the accuracy of naming the most frequent class whatever the image; None where there is just one class."""
+    shares = np.bincount(labels) / len(labels)
+    return float(shares.max()) if shares.max() < 1 else None
+
+
 def mcnemar(labels: Codes, first: Codes, second: Codes) -> tuple[int, int, float]:
     """Test whether two models err equally often on the same images (McNemar's exact test, two-sided).
 

@@ -155,7 +155,9 @@ def read(path: Path = PARAMS) -> CommentedMap:
     except DuplicateKeyError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "a key"
-        raise UserError(f"{path}, line {line}: '{key}' stands twice in one mapping; keep one of them") from None
+        raise UserError(
+            f"{path}, line {line}: '{printable(key)}' stands twice in one mapping; keep one of them"
+        ) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -227,7 +229,13 @@ def sentence(content: CommentedMap, prefix: Place, details: ErrorDetails) -> str
 
 def at(content: CommentedMap, path: Place, text: str, parent: Place | None = None) -> str:
     """Put file, line and key before a text; `parent` is the key to name where the last one is the mistake."""
-    return f"{PARAMS}, line {line_of(content, path)}: {dotted(path if parent is None else parent)}: {text}"
+    said = f"{dotted(path if parent is None else parent)}: {text}"
+    return f"{PARAMS}, line {line_of(content, path)}: {printable(said)}"
+
+
+def printable(text: str) -> str:
+    """Write out characters that would break the line or move the cursor: U+0085 as \\x85."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def dotted(place: Place) -> str:

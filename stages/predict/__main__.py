@@ -56,7 +56,8 @@ def main() -> None:
             continue
         read.append(path)
         images.append(image)
-        notes.append([*picture.notes, *([f"{shapes} separate shapes, read as one"] if shapes > 1 else [])])
+        several = [f"perhaps {shapes} digits: separate shapes, read as one"] if shapes > 1 else []
+        notes.append([*picture.notes, *several])
     if show is not None:
         for name, image in zip(image_names(read), images, strict=True):
             with replacing(show / name) as temporary:

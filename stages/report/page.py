@@ -90,7 +90,9 @@ def html_page(results: Results) -> str:
         script=Markup((here / "page.js").read_text(encoding="utf-8")),
         library=base64.b64encode(zlib.compress(vega_library().encode(), 9)).decode(),
         data=Markup(_json_in_html(data)),
-        board=board,
+        # A leaderboard without a model no better than chance does not speak of it.
+        board=[{"chance_level": None, **row} for row in board],
+        chance=next((row["chance_level"] for row in board if row.get("chance_level")), None),
         nets=_nets(results),
         validated=any("val_loss" in history for history in results.histories.values()),
         test_images=len(results.labels),

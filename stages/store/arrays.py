@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.console import UserError
-from stages.store.files import alone, existing, replacing
+from stages.store.files import DAMAGE, alone, existing, replacing
 from stages.store.places import RAW, SPLIT
 
 SetName = Literal["train", "validation", "test"]
@@ -57,7 +57,7 @@ def load_raw() -> Raw:
     UserError
         A file is missing or damaged.
     """
-    division = _load_json(RAW / "division.json")
+    division = _load_json(RAW / "division.json", "train_rows")
     return Raw(load_raw_images(), load_array(RAW / "labels.npy"), division["train_rows"])
 
 
@@ -99,12 +99,12 @@ def save_classes(names: list[str], height: int, width: int) -> None:
 
 def load_classes() -> list[str]:
     """Read the class names, in the order of their codes."""
-    return [str(name) for name in _load_json(SPLIT / "classes.json")["names"]]
+    return [str(name) for name in _load_json(SPLIT / "classes.json", "names")["names"]]
 
 
 def load_image_size() -> tuple[int, int]:
     """Read height and width of the images, in pixels."""
-    facts = _load_json(SPLIT / "classes.json")
+    facts = _load_json(SPLIT / "classes.json", "height", "width")
     return int(facts["height"]), int(facts["width"])
 
 
@@ -135,12 +135,15 @@ def load_array(path: Path, mapped: bool = False) -> NDArray[Any]:
     UserError
         The file is missing or damaged.
     """
+    existing(path)
     try:
-        return np.load(existing(path), mmap_mode="r" if mapped else None, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); delete it and run 'dvc repro', which makes or checks it out again"
-        ) from error
+        # An archive of arrays is what np.load would take, too.
+        with path.open("rb") as file:
+            np.lib.format.read_magic(file)
+        array: NDArray[Any] = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
+    return array
 
 
 def _save_json(path: Path, content: dict[str, Any]) -> None:
@@ -152,11 +155,17 @@ def _as_json(content: dict[str, Any]) -> str:
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _load_json(path: Path) -> dict[str, Any]:
+def _load_json(path: Path, *keys: str) -> dict[str, Any]:
+    existing(path)
     try:
-        content: dict[str, Any] = json.loads(existing(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(
-            f"{path} is damaged ({error}); delete it and run 'dvc repro', which makes or checks it out again"
-        ) from error
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for key in keys:
+            content[key]
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
     return content
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return UserError(f"{path} is damaged ({reason}); delete it and run 'dvc repro', which makes or checks it out again")

@@ -1,6 +1,7 @@
 """Fitted scikit-learn classifiers as .skops files, with the same bytes in every process."""
 
 import json
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ import numpy as np
 import skops.io
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import InconsistentVersionWarning
 
 from stages.console import UserError
-from stages.store.archives import read_archive, write_archive
-from stages.store.files import existing, replacing
+from stages.store.archives import check_archive, made_by_another_version, read_archive, write_archive
+from stages.store.files import DAMAGE, existing, replacing
 from stages.store.places import baseline_file
 
 # What skops does not trust by itself and scikit-learn's classifiers are made of; nothing else is loaded. Each holds
@@ -101,16 +103,24 @@ def load_baseline_file(path: Path) -> ClassifierMixin:
     Raises
     ------
     UserError
-        The file is missing, damaged, or holds a type that is not trusted or what is no classifier.
+        The file is missing, damaged, a zip bomb, of another version of scikit-learn, or holds a type that is not
+        trusted or what is no classifier.
     """
+    existing(path)
     try:
-        model = skops.io.load(existing(path), trusted=list(TRUSTED))
+        check_archive(path)
+        if other := made_by_another_version(path):
+            raise UserError(f"{path} {other}; train it again, or install that version")
+        with warnings.catch_warnings():
+            # It warns of a version that only mends faults, too.
+            warnings.simplefilter("ignore", InconsistentVersionWarning)
+            model = skops.io.load(path, trusted=list(TRUSTED))
         if not isinstance(model, ClassifierMixin):
             raise TypeError(f"it holds no classifier but a {type(model).__name__}")
         _check_trees(model)
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
         raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
-    except (TypeError, KeyError, ValueError, IndexError, AttributeError, ImportError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
     return model
 

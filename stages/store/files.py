@@ -1,13 +1,27 @@
 """Files that are either whole or absent."""
 
 import os
+import re
+import struct
 import sys
 import tempfile
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
+
 from stages.console import UserError
+
+UNFINISHED = ".writing-"
+# What NumPy, pandas, Keras, skops and Python's own readers raise at a file that is cut off or altered.
+DAMAGE: tuple[type[Exception], ...] = (
+    *(ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, OSError, EOFError, SyntaxError),
+    *(ArithmeticError, MemoryError, RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextmanager
@@ -32,7 +46,8 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+        _remove_left_behind(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
@@ -44,6 +59,21 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def _remove_left_behind(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder."""
+    for left in folder.glob(f"{UNFINISHED}*"):
+        writer = re.match(rf"{UNFINISHED}(\d+)-", left.name)
+        if writer and not psutil.pid_exists(int(writer[1])):
+            left.unlink(missing_ok=True)
+
+
+def remove_unfinished(writer: int) -> None:
+    """Remove what a process that was killed, by its number, was writing in the folders of the pipeline."""
+    for folder in ("data", "models", "reports"):
+        for left in Path(folder).rglob(f"{UNFINISHED}{writer}-*"):
+            left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from stages.store.files import existing, replacing
+from stages.console import UserError
+from stages.store.files import DAMAGE, existing, replacing
 from stages.store.places import HISTORY, SUMMARIES
 
 
@@ -22,7 +23,15 @@ def save_history(name: str, history: pd.DataFrame) -> None:
 
 def load_history(name: str) -> pd.DataFrame:
     """Read reports/history/NAME.csv; raises UserError."""
-    return pd.read_csv(existing(HISTORY / f"{name}.csv"))
+    path = existing(HISTORY / f"{name}.csv")
+    try:
+        history = pd.read_csv(path)
+        if missing := {"epoch", "accuracy", "loss"} - set(history):
+            raise ValueError(f"no column {min(missing)}")
+        return history.astype(float).astype({"epoch": int})
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is damaged ({reason}); run 'dvc repro', which makes it again") from error
 
 
 def save_summary(name: str, text: str) -> None:

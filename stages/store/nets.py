@@ -1,17 +1,27 @@
 """Trained nets as .keras files that plain Keras loads, with the same bytes in every process."""
 
+import inspect
 import json
+import sys
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from stages.console import UserError
-from stages.store.archives import read_archive, write_archive
-from stages.store.files import existing, replacing
+from stages.store.archives import check_archive, made_by_another_version, read_archive, write_archive
+from stages.store.files import DAMAGE, existing, replacing
 from stages.store.places import net_file
+
+# What a net is made of. Keras's safe mode would also call functions of its own that a file names, and these can fetch
+# from the network and write to the disk.
+PARTS = (
+    *(keras.Layer, keras.initializers.Initializer, keras.regularizers.Regularizer, keras.constraints.Constraint),
+    *(keras.DTypePolicy, keras.random.SeedGenerator, keras.Quantizer),
+)
+VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__")  # of no module
+FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")  # hold or load code of their own
 
 
 def save_net(name: str, model: keras.Model) -> None:
@@ -33,8 +43,11 @@ def save_net(name: str, model: keras.Model) -> None:
 
 
 def load_net(name: str) -> keras.Model:
-    """Read models/nets/NAME.keras as `load_net_file` does."""
-    return load_net_file(net_file(name))
+    """Read models/nets/NAME.keras as `load_net_file` does; refuses another net's file of that name."""
+    model = load_net_file(net_file(name))
+    if model.name != name:
+        raise UserError(f"{net_file(name)} holds the net '{model.name}'; 'make verify' says how to mend it")
+    return model
 
 
 def load_net_file(path: Path) -> keras.Model:
@@ -43,14 +56,44 @@ def load_net_file(path: Path) -> keras.Model:
     Raises
     ------
     UserError
-        The file is missing, damaged, or holds what Keras's safe mode refuses.
+        The file is missing, damaged, a zip bomb, of another version of Keras, or names anything but parts of a net.
     """
+    existing(path)
     try:
-        return keras.saving.load_model(existing(path), compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, AttributeError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        check_archive(path)
+        if other := made_by_another_version(path):
+            raise UserError(f"{path} {other}; train it again, or install that version")
+        with zipfile.ZipFile(path) as archive:
+            _check_parts(json.loads(archive.read("config.json")))
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except DAMAGE as error:
         # Keras puts the layer's whole configuration before the reason.
         reason = str(error).split("Exception encountered: ")[-1]
         raise UserError(f"{path} cannot be loaded as a Keras model: {' '.join(reason.split())[:200]}") from error
+
+
+def _check_parts(config: Any) -> None:
+    """Refuse a configuration that names anything but Keras's own layers and what these are made of.
+
+    Raises
+    ------
+    ValueError
+        It does.
+    """
+    waiting = [config]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(part)
+        if not isinstance(part, dict):
+            continue
+        waiting.extend(part.values())
+        if not {"module", "class_name", "registered_name"} & part.keys() or part.get("class_name") in VALUES:
+            continue
+        module, name = str(part.get("module")), str(part.get("class_name"))
+        found = getattr(sys.modules.get(module), name, None) if module.split(".")[0] == "keras" else None
+        if name in FOREIGN or not inspect.isclass(found) or not issubclass(found, PARTS):
+            raise ValueError(f"it names {module}.{name}, which is no part of a net that can be loaded safely")
 
 
 def _fixed(member: str, content: bytes) -> bytes:

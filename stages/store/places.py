@@ -61,7 +61,8 @@ def undeclared(baselines: Iterable[str], nets: Iterable[str]) -> list[Path]:
         path
         for folder, names in declared.items()
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if path.is_file() and path.stem not in names and not path.name.startswith(".git")
+        # Git's own, and what another process may be writing, are left alone.
+        if path.is_file() and path.stem not in names and not path.name.startswith((".git", ".writing-"))
     ]
     timed = [path for path in TIMINGS.glob("*@*.json") if path.stem.partition("@")[2] not in baselines | nets]
     return sorted([*left, *timed])

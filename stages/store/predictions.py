@@ -2,13 +2,14 @@
 
 import json
 import zipfile
-from typing import Any, Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stages.console import UserError
-from stages.store.files import existing, replacing
+from stages.store.files import DAMAGE, existing, replacing
 from stages.store.places import FACTS, PREDICTIONS
 
 ScoreKind = Literal["probability", "decision", "none"]
@@ -57,9 +58,14 @@ def load_predictions(name: str, of: Literal["validation", "test"]) -> Prediction
     try:
         # NumPy would leave the file open where it is damaged.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return Predictions(arrays[f"{of}_codes"], arrays[f"{of}_scores"], str(arrays["kind"]))  # type: ignore[arg-type]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} is damaged ({error}); run 'dvc repro', which makes it again") from error
+            if any(info.compress_type != zipfile.ZIP_STORED for info in arrays.zip.infolist()):
+                raise zipfile.BadZipFile("its arrays are compressed, as those of a stage never are")
+            codes, scores, kind = arrays[f"{of}_codes"], arrays[f"{of}_scores"], str(arrays["kind"])
+            if kind not in get_args(ScoreKind):
+                raise ValueError(f"no kind of scores '{kind[:20]}'")
+            return Predictions(codes, scores, kind)  # type: ignore[arg-type]
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def save_facts(name: str, facts: dict[str, Any]) -> None:
@@ -82,6 +88,12 @@ def load_facts(name: str) -> dict[str, Any]:
     path = existing(FACTS / f"{name}.json")
     try:
         facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); run 'dvc repro', which makes it again") from error
+        for key in ("parameters", "train_accuracy"):
+            facts[key]
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
     return facts
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is damaged ({' '.join(str(error).split())}); run 'dvc repro', which makes it again")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stages.console import UserError
-from stages.store.files import existing, replacing
+from stages.store.files import DAMAGE, existing, replacing
 
 DECIMALS = 6  # enough for one digit of 70,000; more would only make diffs noisy
 
@@ -28,10 +28,11 @@ def load_json(path: Path) -> Any:
     UserError
         The file is missing or damaged.
     """
+    existing(path)
     try:
-        return json.loads(existing(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); run 'dvc repro', which makes it again") from error
+        return json.loads(path.read_text(encoding="utf-8"))
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
@@ -41,14 +42,22 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def load_table(path: Path) -> pd.DataFrame:
-    """Read a CSV table whose text columns (class names such as "NA" or "01") stay text."""
-    return pd.read_csv(existing(path), dtype=str, keep_default_na=False)
+    """Read a CSV table whose text columns (class names such as "NA" or "01") stay text; raises UserError."""
+    existing(path)
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
+    except DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def save_text(path: Path, text: str) -> None:
     """Write UTF-8 text."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _damaged(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} is damaged ({' '.join(str(error).split())}); run 'dvc repro', which makes it again")
 
 
 def _rounded(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Support vector machines with a kernel: scikit-learn's SVC, fitted and evaluated on all cores."""
 
 from itertools import combinations, pairwise
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,13 +14,11 @@ BLOCK_ROWS = 1000  # rows whose kernel is held at once: 80 MB for 10,000 support
 ONEDAL_KERNELS = ("linear", "poly", "rbf", "sigmoid")
 ONEDAL_ITERATIONS = 10_000  # its own limit where SVC sets none; each takes many of libsvm's steps
 
-Model = TypeVar("Model", bound=SVC)
-
 
 class FastSVC(SVC):
     """scikit-learn's SVC, with another solver for `fit` and matrix products for an RBF kernel's values.
 
-    Takes the same parameters and learns the same attributes, so that `plain` makes an SVC of it.
+    Takes the same parameters and learns the same attributes, so that `acceleration.plain` makes an SVC of it.
 
     `fit` uses oneDAL where scikit-learn-intelex is installed, for a dense matrix, a kernel that oneDAL
     has, and neither weights, nor probabilities, nor a limit on the iterations: all else is libsvm's. It
@@ -35,26 +33,7 @@ class FastSVC(SVC):
     """
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, n_features)
-            oneDAL computes in float32 if X is float32, else in float64.
-        y : array-like of shape (n,)
-            Labels of two or more classes.
-        sample_weight : array-like of shape (n,), or None
-
-        Returns
-        -------
-        FastSVC
-            This object.
-
-        Raises
-        ------
-        ValueError
-            As in scikit-learn, for parameters or data that it refuses.
-        """
+        """Fit the model, as SVC does; oneDAL computes in float32 if X is float32, else in float64."""
         self._validate_params()
         simple = (
             self.kernel in ONEDAL_KERNELS
@@ -156,39 +135,3 @@ def onedal_svc() -> type[SVC] | None:
     except ImportError:
         return None
     return sklearnex.svm.SVC
-
-
-def plain(model: SVC) -> SVC:
-    """Return the same model as scikit-learn's own class, which any scikit-learn can load from disk.
-
-    Parameters
-    ----------
-    model : SVC
-        Fitted or not. It is not changed, and the result shares its arrays.
-
-    Returns
-    -------
-    SVC
-    """
-    return _as_class(SVC, model)
-
-
-def accelerated(model: SVC) -> FastSVC:
-    """Return the same model as `FastSVC`: what `plain` undoes.
-
-    Parameters
-    ----------
-    model : SVC
-        Fitted or not. It is not changed, and the result shares its arrays.
-
-    Returns
-    -------
-    FastSVC
-    """
-    return _as_class(FastSVC, model)
-
-
-def _as_class(cls: type[Model], model: SVC) -> Model:
-    twin = cls(**model.get_params(deep=False))
-    vars(twin).update(vars(model))
-    return twin

@@ -1,6 +1,6 @@
 """Linear support vector machines: scikit-learn's LinearSVC, each class against the rest on a core of its own."""
 
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,13 +10,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import validate_data
 
-Model = TypeVar("Model", bound=LinearSVC)
-
 
 class ParallelLinearSVC(LinearSVC):
     """scikit-learn's LinearSVC, which fits its classes side by side.
 
-    Takes the same parameters and one more, and learns the same attributes, so that `plain` makes a LinearSVC of it.
+    Takes the same parameters and one more, and learns the same attributes, so that `acceleration.plain` makes a
+    LinearSVC of it.
 
     A class against the rest is a problem of its own, and LinearSVC has liblinear solve one after the other. Here
     threads do, as liblinear lets go of Python's lock. The rows come in another order, and so do the sums: the result
@@ -63,25 +62,7 @@ class ParallelLinearSVC(LinearSVC):
         self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the model.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n, n_features)
-        y : array-like of shape (n,)
-            Labels of two or more classes.
-        sample_weight : array-like of shape (n,), or None
-
-        Returns
-        -------
-        ParallelLinearSVC
-            This object.
-
-        Raises
-        ------
-        ValueError
-            As in scikit-learn, for parameters or data that it refuses.
-        """
+        """Fit the model, as LinearSVC does."""
         self._validate_params()
         # float32 does not come out of liblinear's doubles, but halves what is held before they are made.
         rows, labels = validate_data(
@@ -104,34 +85,6 @@ class ParallelLinearSVC(LinearSVC):
         self.intercept_ = np.concatenate([contest.intercept_ for contest in contests]) if self.fit_intercept else 0.0
         self.n_iter_ = max(contest.n_iter_ for contest in contests)
         return self
-
-
-def plain(model: LinearSVC) -> LinearSVC:
-    """Return the same model as scikit-learn's own class, which any scikit-learn can load from disk.
-
-    Parameters
-    ----------
-    model : LinearSVC
-        Fitted or not. It is not changed, and the result shares its arrays.
-    """
-    return _as_class(LinearSVC, model)
-
-
-def accelerated(model: LinearSVC) -> ParallelLinearSVC:
-    """Return the same model as `ParallelLinearSVC`: what `plain` undoes.
-
-    Parameters
-    ----------
-    model : LinearSVC
-        Fitted or not. It is not changed, and the result shares its arrays.
-    """
-    return _as_class(ParallelLinearSVC, model)
-
-
-def _as_class(cls: type[Model], model: LinearSVC) -> Model:
-    twin = cls(**_without_jobs(model))
-    vars(twin).update({name: value for name, value in vars(model).items() if name != "n_jobs"})
-    return twin
 
 
 def _without_jobs(model: LinearSVC) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """k-nearest neighbours under the Manhattan distance, exact and fast on 8-bit images."""
 
 import copy
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import cv2
 import numpy as np
@@ -12,8 +12,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 CHUNK_ROWS = 500  # training rows compared at a time: 0.4 MB of digits, which a core's own cache holds
 RECOVER_ROWS = 1000  # rows turned back into pixels at a time, so that the copies stay small
 MOST_NEIGHBOURS = 1000  # OpenCV keeps its list by insertion: beyond, scikit-learn's heap is better
-
-Model = TypeVar("Model", bound=KNeighborsClassifier)
 
 
 class ExactNeighboursClassifier(KNeighborsClassifier):
@@ -173,39 +171,3 @@ def nearest_pixels(
         )
         offset += len(chunk)
     return distances, rows
-
-
-def plain(model: KNeighborsClassifier) -> KNeighborsClassifier:
-    """Return the same model as scikit-learn's own class, which any scikit-learn can load from disk.
-
-    Parameters
-    ----------
-    model : KNeighborsClassifier
-        Fitted or not. It is not changed, and the result shares its arrays.
-
-    Returns
-    -------
-    KNeighborsClassifier
-    """
-    return _as_class(KNeighborsClassifier, model)
-
-
-def accelerated(model: KNeighborsClassifier) -> ExactNeighboursClassifier:
-    """Return the same model as `ExactNeighboursClassifier`: what `plain` undoes.
-
-    Parameters
-    ----------
-    model : KNeighborsClassifier
-        Fitted or not. It is not changed, and the result shares its arrays.
-
-    Returns
-    -------
-    ExactNeighboursClassifier
-    """
-    return _as_class(ExactNeighboursClassifier, model)
-
-
-def _as_class(cls: type[Model], model: KNeighborsClassifier) -> Model:
-    twin = cls(**model.get_params(deep=False))
-    vars(twin).update(vars(model))
-    return twin

@@ -18,9 +18,10 @@ def main() -> None:
     import tensorflow as tf
 
     from stages.building.fourier import plain
+    from stages.building.memory import check_memory
     from stages.building.nets import build, make_optimizer
     from stages.params import nets, training
-    from stages.store.arrays import load_classes, load_images, load_labels
+    from stages.store.arrays import load_classes, load_image_size, load_images, load_labels
     from stages.store.history import save_history, save_summary
     from stages.store.nets import load_net, save_net
     from stages.store.predictions import Predictions, save_facts, save_predictions
@@ -28,12 +29,15 @@ def main() -> None:
 
     net, shared = nets.load_one(name), training.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
-    keras.utils.set_random_seed(shared.seed if net.seed is None else net.seed)
 
-    images, labels = load_images("train"), load_labels("train")
+    labels, classes = load_labels("train"), len(load_classes())
+    height, width = load_image_size()
+    # Once more: what check-models found may have been on another machine, or in another hour.
+    check_memory(name, net, rows=len(labels), height=height, width=width, classes=classes)
+    keras.utils.set_random_seed(shared.seed if net.seed is None else net.seed)
+    images = load_images("train")
     validation = load_images("validation"), load_labels("validation")
-    height, width = images.shape[1:]
-    model = build(name, net, height, width, len(load_classes()))
+    model = build(name, net, height, width, classes)
     save_summary(name, summary(plain(model)))
     patience = net.early_stopping.patience if net.early_stopping and len(validation[1]) else None
     if net.early_stopping and patience is None:

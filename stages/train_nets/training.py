@@ -20,6 +20,7 @@ Codes = NDArray[np.int64]
 PREDICT_BATCH = 250  # rows at once; more gains nothing, and the layers' outputs for them have to fit into memory
 STEPS_AT_ONCE = 16  # between which nothing is done in Python, which would take longer than a small net's step
 SUMMARY_COLUMNS = "120"  # more than Keras ever fills
+SMALLER = "lower batch_size, or make the layers smaller"
 REMEDY = "try a lower learning rate or another initialisation"
 
 
@@ -68,8 +69,9 @@ def train(
     Raises
     ------
     UserError
-        A loss or a weight is no finite number any more.
+        A loss or a weight is no finite number any more, or TensorFlow gets no memory.
     """
+    finite = _counting_finite_losses(model)
     model.compile(
         optimizer=optimizer,
         loss="sparse_categorical_crossentropy",
@@ -82,14 +84,18 @@ def train(
             keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=patience, restore_best_weights=True)
         )
     with progress(name, epochs * steps(len(images), batch_size), "steps") as advance:
-        history = model.fit(
-            batches(images, labels, batch_size, seed=random.getrandbits(31)),
-            epochs=epochs,
-            shuffle=False,  # the batches are
-            validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
-            callbacks=[*callbacks, _Watch(name, epochs, advance)],
-            verbose=0,
-        ).history
+        try:
+            history = model.fit(
+                batches(images, labels, batch_size, seed=random.getrandbits(31)),
+                epochs=epochs,
+                shuffle=False,  # the batches are
+                validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
+                callbacks=[*callbacks, _Watch(name, epochs, advance, finite)],
+                verbose=0,
+            ).history
+        except tf.errors.ResourceExhaustedError as error:
+            reason = str(error.message).strip().splitlines()[0]
+            raise UserError(f"{name}: there is too little memory: {reason}; {SMALLER}") from None
     table = pd.DataFrame({"epoch": range(1, len(history["loss"]) + 1)})
     for column in ("accuracy", "loss", "val_accuracy", "val_loss"):
         if column in history:
@@ -183,28 +189,51 @@ def summary(model: keras.Model) -> str:
     return "\n".join(texts) + "\n"
 
 
+def _counting_finite_losses(model: keras.Model) -> tf.Variable:
+    """Let a net count the steps whose loss is finite: several run without Python, which could tell only the last."""
+    finite = tf.Variable(0, trainable=False, dtype=tf.int64)
+    step = model.train_step
+
+    def counted(data: Any) -> Any:
+        logs = step(data)
+        # The mean over the epoch so far: no number ever after once it is none.
+        finite.assign_add(tf.cast(tf.math.is_finite(logs["loss"]), tf.int64))
+        return logs
+
+    model.train_step = counted
+    return finite
+
+
 class _Watch(keras.callbacks.Callback):
     """Shows progress, and stops a training that has gone astray."""
 
-    def __init__(self, name: str, epochs: int, advance: Callable[[int], None]) -> None:
+    def __init__(self, name: str, epochs: int, advance: Callable[[int], None], finite: tf.Variable) -> None:
         super().__init__()
-        self._name, self._epochs, self._advance = name, epochs, advance
+        self._name, self._epochs, self._advance, self._finite = name, epochs, advance, finite
         self._steps = 0  # of this epoch
+        self._epoch = 1
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._steps = 0
+        self._steps, self._epoch = 0, epoch + 1
+        self._finite.assign(0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         # Keras counts the last execution of an epoch as if it were full.
         done = min(batch + 1, self.params["steps"])
         self._advance(done - self._steps)
         self._steps = done
+        loss = float((logs or {})["loss"])
+        if not math.isfinite(loss):
+            step = int(self._finite.numpy()) + 1
+            raise UserError(
+                f"{self._name}: the training loss is {loss} in step {step} of {self.params['steps']} of epoch "
+                f"{self._epoch}; {REMEDY}"
+            )
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        for loss, kind in (("loss", "training"), ("val_loss", "validation")):
-            if not math.isfinite(logs.get(loss, 0.0)):
-                raise UserError(f"{self._name}: the {kind} loss is {logs[loss]} in epoch {epoch + 1}; {REMEDY}")
+        if not math.isfinite(loss := logs.get("val_loss", 0.0)):
+            raise UserError(f"{self._name}: the validation loss is {loss} after epoch {epoch + 1}; {REMEDY}")
         # What is no number need not show in a loss: ReLU may turn it into 0, and no loss follows the last step.
         if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
             raise UserError(f"{self._name}: weights are no finite numbers after epoch {epoch + 1}; {REMEDY}")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from ruamel.yaml import YAML
@@ -19,11 +19,11 @@ SIDE = 12  # pixels
 CLASSES = 4
 TRAIN_ROWS, TEST_ROWS = 480, 120
 
-BASELINES = {
+BASELINES: dict[str, dict[str, Any]] = {
     "linear": {"class": "LinearSVC", "C": 0.1},
     "neighbours": {"class": "KNeighborsClassifier", "n_neighbors": 5, "metric": "manhattan"},
 }
-NETS = {
+NETS: dict[str, dict[str, Any]] = {
     "dense": {
         "layers": {
             "flatten": {"class": "Flatten"},
@@ -72,13 +72,26 @@ class Project:
         """Return the text of a file."""
         return (self.folder / name).read_text()
 
+    def start(
+        self, *command: str, output: int | IO[str] = subprocess.PIPE, apart: bool = False
+    ) -> subprocess.Popen[str]:
+        """Start a command in the project's folder; `apart`: in a session and process group of its own."""
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=apart,
+        )
+
     def run(self, *command: str) -> Ran:
         """Run a command in the project's folder."""
-        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        done = subprocess.run(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        return Ran(done.returncode, done.stdout, re.findall(r"Running stage '([^']+)'", done.stdout))
+        with self.start(*command) as process:
+            output, _ = process.communicate()
+        return Ran(process.returncode, output, stages_run(output))
 
     def succeed(self, *command: str) -> Ran:
         """Run a command that must succeed."""
@@ -110,10 +123,21 @@ class Project:
         return Project(folder)
 
 
+def stages_run(output: str) -> list[str]:
+    """Return the stages that DVC's output says it ran."""
+    return re.findall(r"Running stage '([^']+)'", output)
+
+
 def small(params: dict[str, Any]) -> None:
     """Declare four small models of two kinds in place of the default ones."""
     params["baselines"], params["nets"] = BASELINES, NETS
     params["pictures"]["weights"] = {"dense": {"hidden": {"columns": 4, "range": 1.0}}}
+
+
+def smallest(params: dict[str, Any]) -> None:
+    """Declare one small model of either kind: every stage has something to do, and no more than that."""
+    small(params)
+    params["baselines"], params["nets"] = {"linear": BASELINES["linear"]}, {"dense": NETS["dense"]}
 
 
 def make(folder: Path, change: Callable[[dict[str, Any]], object] = small, side: int = SIDE) -> Project:

@@ -1,0 +1,87 @@
+"""The campaigns of `make reliability` in short, and their report."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from reliability import altered, kill, report
+from reliability.concurrency import SAID, pair, side_by_side
+from reliability.kill import KILLS, MOMENTS, STATES, Start, planned, remedies
+from reliability.small_project import Project, prepare
+
+
+def test_kills_are_spread_over_states_moments_and_victims(finished: Project) -> None:
+    start = Start(finished, 30.0, ["fetch", "evaluate"], {})
+    starts = {state: start for state in STATES}
+    trials = planned(60, starts)
+    kills = [trial for trial in trials if trial.signal == signal.SIGKILL]
+    assert (len(kills), len(trials)) == (60, 70)
+    assert {trial.state for trial in kills} == set(STATES)
+    assert {trial.moment for trial in kills} == set(MOMENTS)
+    assert {(trial.victim, trial.signal) for trial in kills} == set(KILLS)
+    assert planned(60, starts) == trials, "the same every time"
+
+
+def test_what_is_left_over_counts_as_much_as_what_is_missing_or_differs() -> None:
+    expected, found = {"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "0", ".writing-1-x": "4"}
+    assert kill.differences(expected, found) == [".writing-1-x is left over", "b differs", "c is missing"]
+
+
+def test_a_dvc_lock_that_was_cut_off_comes_back(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    before = project.lock
+    (project.folder / "dvc.lock").write_text(before[: before.index(" md5:") + 3])  # within a key
+    ran = project.run("dvc", "repro")
+    assert ran.code and ran.stages == []
+    assert remedies(project, ran.output) == "git checkout dvc.lock"
+    assert project.lock == before
+    assert remedies(project, "some other message") is None
+
+
+@pytest.mark.slow
+def test_killed_runs_end_as_undisturbed_ones_do() -> None:
+    counts = kill.campaign(4)
+    assert counts["went_wrong"] == []
+    assert (counts["kills"], counts["other_signals"], counts["same_result"]) == (4, 1, 5)
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_damage_nothing(finished: Project, tmp_path: Path) -> None:
+    project = prepare(tmp_path / "project")
+    ran, faults = pair(project, finished, later=3.0)
+    assert faults == []
+    busy = [run for run in ran if run.code]
+    assert len(busy) <= 1 and all(any(said in run.output for said in SAID) for run in busy)
+
+
+@pytest.mark.slow
+def test_models_trained_side_by_side_make_a_complete_dvc_lock(finished: Project, tmp_path: Path) -> None:
+    project = prepare(tmp_path / "project")
+    project.repro("check-models")
+    assert side_by_side(project, finished) == []
+
+
+@pytest.mark.slow
+def test_altered_files_are_named_and_never_half_loaded() -> None:
+    counts = altered.campaign(30)
+    assert counts["went_wrong"] == []
+    assert counts["altered"] == counts["named_by_verify"] == 30
+    assert counts["refused"] + counts["loaded"] == counts["loads"] > 0
+
+
+def test_the_report_is_a_table_of_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    so_far = report.report_so_far()
+    assert so_far["campaigns"] == {}
+    so_far["campaigns"]["altered"] = {"altered": 1200, "went_wrong": ["a.npy: not named"]}
+    so_far["campaigns"]["kill"] = {"kills": 60, "hit": {"the stage": 20, "dvc": 40}, "went_wrong": []}
+    report.save(so_far)
+    assert report.report_so_far() == so_far == json.loads(report.REPORT.read_text())
+    text = report.TABLE.read_text()
+    assert "| Kills | 0 |\n| Altered files | 1 |" in text, "in the order of the campaigns"
+    assert "| kills | 60 |\n| hit: dvc | 40 |\n| hit: the stage | 20 |" in text
+    assert "| altered | 1,200 |" in text and "- a.npy: not named" in text
+    report.REPORT.write_text(json.dumps({**so_far, "versions": {}}))
+    assert report.report_so_far()["campaigns"] == {}, "figures of other versions are dropped"
