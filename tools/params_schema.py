@@ -74,7 +74,8 @@ def written(whole: Schema) -> str:
 
 
 def _below(model: type[BaseModel]) -> list[type[BaseModel]]:
-    return [each for below in model.__subclasses__() for each in (below, *_below(below))]
+    own = [below for below in model.__subclasses__() if below.__module__.startswith("stages.")]
+    return [each for below in own for each in (below, *_below(below))]
 
 
 def _describe(described: Schema, model: type[BaseModel]) -> None:
