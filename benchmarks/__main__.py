@@ -14,10 +14,10 @@ import numpy as np
 
 from benchmarks import notebook, pipeline, tables
 from benchmarks.report import TABLE, report_so_far, save
-from stages import running
-from stages.console import UserError, say
 from stages.params import baselines, nets
 from stages.params.reading import unknown
+from stages.program import running
+from stages.program.console import UserError, say
 
 # Recipes were chosen with seeds below 100.
 SEEDS = {"fast": range(101, 111)}

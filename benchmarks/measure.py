@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks import notebook, ours
 from benchmarks.data import notebook_split, official_split
 from benchmarks.timing import Measured, stopwatch
-from stages import running
 from stages.params import nets
+from stages.program import running
 
 STEP_BATCH = 256
 STEPS = 30

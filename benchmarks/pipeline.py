@@ -11,8 +11,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.timing import stopwatch
-from stages.console import UserError, say
-from stages.store.places import TIMINGS
+from stages.program.console import UserError, say
+from stages.store.files.places import TIMINGS
 
 REPEATS = 5  # of what takes seconds
 ONE_NET = ("nets", "mlp-48", "layers", "hidden", "units")

@@ -11,10 +11,10 @@ import psutil
 
 from benchmarks import growth, notebook, tables
 from benchmarks.recipes import described
-from stages.console import say
 from stages.params import baselines, nets
 from stages.plot_weights.figures import write_png
-from stages.store.files import replacing
+from stages.program.console import say
+from stages.store.files.writing import replacing
 
 REPORT = Path("reports/benchmark.json")
 TABLE = REPORT.with_suffix(".md")

@@ -6,9 +6,9 @@ import tempfile
 from importlib import import_module
 
 from reliability.report import CAMPAIGNS, TABLE, report_so_far, save
-from stages import running
-from stages.console import UserError, say
 from stages.params.reading import unknown
+from stages.program import running
+from stages.program.console import UserError, say
 
 
 def main() -> None:

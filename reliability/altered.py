@@ -10,9 +10,10 @@ from typing import Any
 
 from reliability.kill import SEED
 from reliability.small_project import make
-from stages import running
-from stages.console import UserError, progress
-from stages.store import arrays, places
+from stages.program import running
+from stages.program.console import UserError, progress
+from stages.store import arrays
+from stages.store.files import places
 from tools.verify import verify
 
 WHERE = ("workspace", "cache")

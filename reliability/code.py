@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reliability import mutation
-from stages.console import UserError, say
+from stages.program.console import UserError, say
 
 ROOT = mutation.ROOT
 MEASURED = ROOT / ".coverage"  # what `make coverage` leaves

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from reliability.kill import SEED, differences, files
 from reliability.small_project import BASELINES, NETS, Project, Ran, prepare, small, smallest, stages_run
-from stages.console import progress
+from stages.program.console import progress
 
 TRAIN = [f"train-baselines@{name}" for name in BASELINES] + [f"train-nets@{name}" for name in NETS]
 # What DVC says if it does not wait: a file that another run reads or writes, or the repository, is locked.

@@ -22,10 +22,10 @@ import numpy as np
 
 from reliability.idx_files import NAMES, Digits, digits, gzipped, idx_images, idx_labels, write
 from reliability.loopback import Answer, Loopback
-from stages.console import UserError, progress
 from stages.fetch import download, network
 from stages.fetch.__main__ import main as fetch
-from stages.store.places import RAW
+from stages.program.console import UserError, progress
+from stages.store.files.places import RAW
 
 ROOT = Path(__file__).resolve().parents[1]
 SEED = 5

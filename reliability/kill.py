@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import psutil
 
 from reliability.small_project import Project, prepare, smallest
-from stages.console import progress
-from stages.store.places import TIMINGS
+from stages.program.console import progress
+from stages.store.files.places import TIMINGS
 
 SEED = 2024
 AT_ONCE = 2

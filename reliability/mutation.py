@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from ruamel.yaml import YAML
 
-from stages import running
-from stages.console import UserError, say
+from stages.program import running
+from stages.program.console import UserError, say
 
 ROOT = Path(__file__).resolve().parents[1]
 EXPLAINED = ROOT / "reliability" / "survivors.yaml"

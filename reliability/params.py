@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from stages import running
 from stages.check_params.structure import Sections, check_structure
-from stages.console import UserError
 from stages.params.reading import PARAMS, lines_named, read
+from stages.program import running
+from stages.program.console import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 

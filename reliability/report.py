@@ -6,8 +6,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stages.console import say
-from stages.store.files import replacing
+from stages.program.console import say
+from stages.store.files.writing import replacing
 
 REPORT = Path("reports/reliability.json")
 TABLE = REPORT.with_suffix(".md")

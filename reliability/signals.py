@@ -14,7 +14,7 @@ import psutil
 
 from reliability.kill import differences, files
 from reliability.small_project import Project, make
-from stages.console import progress
+from stages.program.console import progress
 
 SEED = 2025
 PROMPT = 2.0  # seconds that an end may take

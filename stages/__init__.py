@@ -7,7 +7,7 @@ import sys
 # can be ended. Whoever imports the package is left alone.
 if sys.argv[0] == "-m" and hasattr(signal, "pthread_sigmask"):
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    from stages.supervision import supervise
+    from stages.program.supervision import supervise
 
     name = next((argument for argument in sys.orig_argv if argument.startswith("stages.")), "stages.stage")
     supervise(name.removeprefix("stages.").replace("_", "-"))

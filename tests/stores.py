@@ -9,8 +9,8 @@ from PIL import Image
 
 from stages.evaluate.leaderboard import as_markdown, leaderboard
 from stages.evaluate.metrics import model_metrics, per_class
-from stages.store import places
 from stages.store.arrays import save_classes, save_set
+from stages.store.files import places
 from stages.store.history import save_history
 from stages.store.predictions import Predictions, save_facts, save_predictions
 from stages.store.reports import save_json, save_table, save_text

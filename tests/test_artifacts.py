@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reliability.small_project import ROOT
-from stages.store import places
+from stages.store.files import places
 
 
 def section(file: str, name: str) -> dict[str, Any]:

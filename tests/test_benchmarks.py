@@ -16,9 +16,9 @@ from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
 from benchmarks.report import markdown, report_so_far
-from stages.console import UserError
 from stages.params import baselines, nets
 from stages.params.reading import read, section
+from stages.program.console import UserError
 
 NETS = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
 BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root

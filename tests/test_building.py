@@ -18,12 +18,12 @@ from stages.check_models import trial
 from stages.check_models.fitting_data import check_models
 from stages.check_params.classes import check_classes
 from stages.check_params.structure import check_structure
-from stages.console import UserError
 from stages.params import baselines, nets
 from stages.params.declared import Declared
 from stages.params.nets import Layer, Net
 from stages.params.pictures import WeightMap
 from stages.params.reading import Place, lines_named, read, section
+from stages.program.console import UserError
 
 DEFAULT = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
 BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root

@@ -11,11 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import classification_report, f1_score, log_loss, precision_score, recall_score
 
-from stages.console import UserError
 from stages.evaluate.__main__ import main
 from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
 from stages.evaluate.metrics import accuracy, confusion, mcnemar, model_metrics, per_class, report, wilson
-from stages.store import arrays, places, reports
+from stages.program.console import UserError
+from stages.store import arrays, reports
+from stages.store.files import places
 from stages.store.predictions import Predictions, ScoreKind, save_facts, save_predictions
 
 Codes = NDArray[np.int64]

@@ -29,11 +29,11 @@ from reliability.data import FAULTS as KINDS
 from reliability.data import SOUND, campaign
 from reliability.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
 from reliability.loopback import Answer, Loopback
-from stages.console import UserError
 from stages.fetch import download, idx, network, sources
 from stages.fetch.__main__ import main
 from stages.fetch.openml import as_images, as_labels
-from stages.store.files import alone
+from stages.program.console import UserError
+from stages.store.files.writing import alone
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -163,7 +163,7 @@ def test_passing_errors_are_tried_again(status: int, site: Loopback) -> None:
 def test_long_download_shows_progress(
     site: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stages.console.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("stages.program.console.SECONDS_BETWEEN_LINES", 0.0)
     content = digits().files()
     fetch(site.serve("mnist", content))
     size = len(content[TRAIN_IMAGES])

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.console import UserError
 from stages.fetch import idx
 from stages.fetch.checks import Part, check_classes, check_sums, join
+from stages.program.console import UserError
 
 IMAGES, LABELS = 0x803, 0x801
 

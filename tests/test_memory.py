@@ -20,11 +20,11 @@ from stages.building import memory
 from stages.building.memory import available_memory, check_memory, least_need
 from stages.building.nets import build, make_optimizer
 from stages.check_models.__main__ import main as check_models_main
-from stages.console import UserError
 from stages.normalise_and_split.__main__ import main as split_main
 from stages.params import nets
 from stages.params.nets import Net
 from stages.params.reading import read, section
+from stages.program.console import UserError
 from stages.store import arrays
 from stages.train_nets.__main__ import main as train_nets_main
 from stages.train_nets.training import train

@@ -14,9 +14,9 @@ from mistakes import CLASSES, NET_KEYS, SECTIONS, STRUCTURE, Mistake, line_with
 from reliability.small_project import prepare
 from stages.check_params import __main__ as check_params
 from stages.check_params.structure import check_structure
-from stages.console import UserError
 from stages.params import baselines, fetch, nets, pictures, split, training
 from stages.params.reading import read
+from stages.program.console import UserError
 
 Edit = Callable[..., str]
 

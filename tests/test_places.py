@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.store import places
+from stages.store.files import places
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from stages.console import UserError
 from stages.params.reading import (
     DeclarationError,
     Mistake,
@@ -28,6 +27,7 @@ from stages.params.reading import (
     section,
     unknown,
 )
+from stages.program.console import UserError
 
 FILE = """\
 # A comment

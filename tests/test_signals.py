@@ -31,7 +31,7 @@ Start = Callable[..., subprocess.Popen[str]]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start `python -m stages.work` on these lines, in a session of its own, and wait until it is `ready()`."""
     (tmp_path / "stages").mkdir()
-    for name in ("__init__.py", "supervision.py", "running.py", "console.py", "store"):
+    for name in ("__init__.py", "program", "store"):
         (tmp_path / "stages" / name).symlink_to(ROOT / "stages" / name)
     started: list[subprocess.Popen[str]] = []
 
@@ -40,7 +40,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "import ctypes, os, signal, subprocess, sys, threading, time\n"
             "def ready():\n    print('ready', os.getpid(), flush=True)\n"
             f"{imported}\n"
-            "from pathlib import Path\nfrom stages import running\nfrom stages.store.files import replacing\n"
+            "from pathlib import Path\nfrom stages.program import running\n"
+            "from stages.store.files.writing import replacing\n"
             "def main():\n" + "".join(f"    {line}\n" for line in lines.splitlines()) + "running.run('work', main)\n"
         )
         process = subprocess.Popen(
@@ -97,9 +98,9 @@ def test_a_signal_ends_a_stage_that_is_still_importing(start: Start) -> None:
 
 def test_impatience_changes_nothing(start: Start) -> None:
     process = start(f"ready()\n{LOCKED}")
-    for _ in range(5):
+    while process.poll() is None:  # to its very last step
         os.killpg(process.pid, signal.SIGINT)
-        time.sleep(0.02)
+        time.sleep(0.002)
     _, said = process.communicate()
     assert (process.returncode, said) == (130, f"work: interrupted{CLOSING}\n")
 
@@ -149,7 +150,7 @@ def test_notes_of_an_import_that_succeeds_are_told_once_and_without_the_dull_one
 def test_exit_codes_and_output_pass_through(start: Start) -> None:
     process = start("print('done')")
     assert (*process.communicate(), process.returncode) == ("done\n", "", 0)
-    process = start("from stages.console import UserError\nraise UserError('this is wrong')")
+    process = start("from stages.program.console import UserError\nraise UserError('this is wrong')")
     assert (*process.communicate(), process.returncode) == ("", "work: this is wrong\n", 1)
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 from synthetic import digits
 
-from stages.console import UserError
 from stages.normalise_and_split.__main__ import main
 from stages.normalise_and_split.duplicates import described, duplicates
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import Division, divide
-from stages.store import arrays, places
+from stages.program.console import UserError
+from stages.store import arrays
+from stages.store.files import places
 
 # How often each digit stands in MNIST's 70,000.
 MNIST_COUNTS = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)

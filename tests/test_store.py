@@ -36,10 +36,11 @@ from sklearn.tree._tree import Tree
 from synthetic import digits, pixels
 
 from stages.building import estimators
-from stages.console import UserError
-from stages.store import arrays, places, reports
+from stages.program.console import UserError
+from stages.store import arrays, reports
 from stages.store.baselines import TRUSTED, load_baseline, save_baseline
-from stages.store.files import existing, replacing
+from stages.store.files import places
+from stages.store.files.writing import existing, replacing
 from stages.store.history import load_history, save_history, save_summary
 from stages.store.nets import load_net, save_net
 from stages.store.predictions import Predictions, load_facts, load_predictions, save_facts, save_predictions
@@ -97,7 +98,7 @@ def test_an_error_leaves_no_file_where_there_was_none() -> None:
 
 def test_what_a_killed_process_was_writing_goes_when_its_folder_is_written_to_again() -> None:
     writes = (
-        "import os, signal; from pathlib import Path; from stages.store.files import replacing\n"
+        "import os, signal; from pathlib import Path; from stages.store.files.writing import replacing\n"
         "with replacing(Path('reports/a.txt')) as temporary:\n"
         "    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

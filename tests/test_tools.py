@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reliability.small_project import ROOT
-from stages.console import UserError
+from stages.program.console import UserError
 from tools.agreement import disagreements
 from tools.experiments import Row, differing, table
 from tools.quick import EPOCHS, ROWS, command

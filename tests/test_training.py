@@ -22,11 +22,11 @@ from synthetic import digits, pixels
 
 from stages.building import estimators
 from stages.building.nets import build, make_optimizer
-from stages.console import UserError
 from stages.normalise_and_split.__main__ import main as split_main
 from stages.params import baselines, nets
 from stages.params.nets import Net
 from stages.params.reading import read, section
+from stages.program.console import UserError
 from stages.store import arrays
 from stages.store.baselines import load_baseline
 from stages.store.history import load_history

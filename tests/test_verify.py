@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from reliability.altered import HOW, altered, candidates, is_named
 from reliability.small_project import ROOT, Project
-from stages.console import UserError
+from stages.program.console import UserError
 from tools.verify import verify
 
 FINE = re.compile(r"verify: [\d,]+ files in the workspace are what dvc\.lock names, and [\d,]+ in the cache are .+\n")

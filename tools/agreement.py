@@ -4,8 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from stages import console, running
-from stages.store import places
+from stages.program import console, running
+from stages.store.files import places
 from stages.store.reports import load_json
 
 # Test accuracy may differ by half a point. On one kind of processor every digit is the same; on another, sums are

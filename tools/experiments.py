@@ -12,8 +12,8 @@ import sys
 import textwrap
 from typing import Any, NamedTuple
 
-from stages import console, running
-from stages.store import places
+from stages.program import console, running
+from stages.store.files import places
 
 WIDTH = 120  # where the output is no terminal
 

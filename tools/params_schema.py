@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import BaseModel
 from sklearn.utils._param_validation import Interval, Options, StrOptions, make_constraint
 
-from stages import running
 from stages.check_params.structure import SECTIONS
-from stages.console import UserError, say
 from stages.params.reading import Settings
-from stages.store.files import replacing
+from stages.program import running
+from stages.program.console import UserError, say
+from stages.store.files.writing import replacing
 
 SCHEMA = Path("params.schema.json")
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import vl_convert
 
-from stages import running
-from stages.store.files import replacing
+from stages.program import running
+from stages.store.files.writing import replacing
 
 TEMPLATE = Path(".dvc/plots.html")
 

@@ -6,9 +6,9 @@ The workspace stays as it is; `dvc exp show` lists the outcome as the experiment
 import subprocess
 import sys
 
-from stages import console, running
 from stages.check_params.structure import check_structure
 from stages.params.reading import read
+from stages.program import console, running
 
 ROWS = 4000
 EPOCHS = 2

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages import console, running
-from stages.store import places
+from stages.program import console, running
+from stages.store.files import places
 
 README = Path("README.md")
 BENCHMARK = Path("reports/benchmark.md")

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from stages import console, running
+from stages.program import console, running
 from stages.store.archives import made_by_another_version
 
 if TYPE_CHECKING:

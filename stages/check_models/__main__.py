@@ -1,6 +1,6 @@
 """Stage check-models: every declared model against the data, before any is trained."""
 
-from stages import running
+from stages.program import running
 
 
 def main() -> None:
@@ -10,8 +10,8 @@ def main() -> None:
     from stages.check_models.memory import check_sizes
     from stages.params import baselines, nets, pictures, training
     from stages.params.reading import lines_named, read
-    from stages.store import places
     from stages.store.arrays import load_classes, load_image_size, load_labels
+    from stages.store.files import places
     from stages.store.reports import save_text
 
     declared = nets.load()

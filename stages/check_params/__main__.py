@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from stages import running
 from stages.check_params.structure import check_structure
 from stages.params.reading import lines_named, read
-from stages.store import places
+from stages.program import running
+from stages.store.files import places
 from stages.store.reports import save_text
 
 

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from ruamel.yaml.comments import CommentedMap
 
-from stages.console import UserError
 from stages.params import baselines, fetch, nets, pictures, split, training
 from stages.params.declared import Declared
 from stages.params.reading import at, section, unknown
+from stages.program.console import UserError
 
 SECTIONS: dict[str, type[BaseModel]] = {
     "fetch": fetch.Fetch,

@@ -2,12 +2,12 @@
 
 import pandas as pd
 
-from stages import console, running
 from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
 from stages.evaluate.metrics import model_metrics, per_class, report
 from stages.params import baselines, nets
-from stages.store import places
+from stages.program import console, running
 from stages.store.arrays import load_classes, load_labels
+from stages.store.files import places
 from stages.store.predictions import load_facts, load_predictions
 from stages.store.reports import save_json, save_table, save_text
 

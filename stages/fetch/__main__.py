@@ -3,11 +3,11 @@
 Run as `python -m stages.fetch` from the root of the repository.
 """
 
-from stages import running
-from stages.console import say
 from stages.fetch import sources
 from stages.fetch.checks import check_classes, check_sums, size
 from stages.params import fetch as params
+from stages.program import running
+from stages.program.console import say
 from stages.store.arrays import save_raw
 
 

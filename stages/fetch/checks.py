@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.console import UserError
+from stages.program.console import UserError
 
 
 class Part(NamedTuple):

@@ -9,9 +9,9 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from stages.console import UserError, progress, say
 from stages.fetch import network
 from stages.fetch.idx import LARGEST
+from stages.program.console import UserError, progress, say
 
 RETRIES = 4
 BACKOFF = 0.5  # seconds; no wait before the first retry, twice this before the second, then twice as long each

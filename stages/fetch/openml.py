@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.console import UserError, say
 from stages.fetch import network
+from stages.program.console import UserError, say
 from stages.store.arrays import Raw
 
 DOMAIN = "openml.org"

@@ -12,12 +12,12 @@ from urllib.parse import SplitResult
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.console import UserError
 from stages.fetch import idx, network
 from stages.fetch.checks import Part, join
 from stages.fetch.download import download_first, session
 from stages.fetch.openml import from_openml
 from stages.params.fetch import OpenML
+from stages.program.console import UserError
 from stages.store.arrays import Raw
 
 # The names under which MNIST is published; EMNIST, Fashion-MNIST, KMNIST and others keep them.

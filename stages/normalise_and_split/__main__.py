@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from stages import console, running
 from stages.normalise_and_split.duplicates import described, duplicates
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import divide
 from stages.params import split as params
+from stages.program import console, running
 from stages.store.arrays import SETS, load_raw, save_classes, save_set
-from stages.store.places import DUPLICATES
+from stages.store.files.places import DUPLICATES
 from stages.store.reports import save_json
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages.console import UserError
+from stages.program.console import UserError
 
 Rows = NDArray[np.int64]
 

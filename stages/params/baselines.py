@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import RootModel, field_validator
 
-from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.reading import check_names, section
+from stages.program.console import UserError
 
 
 class Baselines(RootModel[dict[str, Declared]]):

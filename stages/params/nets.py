@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, RootModel, field_validator, model_validator
 
-from stages.console import UserError
 from stages.params.declared import Declared
 from stages.params.reading import Settings, check_names, misplaced, section
 from stages.params.training import Seed, Threads
+from stages.program.console import UserError
 
 IMAGE = "image"
 

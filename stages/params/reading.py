@@ -16,7 +16,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
-from stages.console import UserError
+from stages.program.console import UserError
 
 PARAMS = Path("params.yaml")
 

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from stages import console, running
+from stages.program import console, running
 
 
 def main() -> None:
@@ -17,10 +17,10 @@ def main() -> None:
     from stages.plot_weights.figures import write_png
     from stages.plot_weights.leaderboard import leaderboard_figure
     from stages.plot_weights.models import drawn_weights
-    from stages.store import places
     from stages.store.arrays import load_classes, load_image_size, load_images, load_labels, load_raw_images
     from stages.store.baselines import load_baseline
-    from stages.store.files import replacing
+    from stages.store.files import places
+    from stages.store.files.writing import replacing
     from stages.store.history import load_history
     from stages.store.nets import load_net
     from stages.store.predictions import load_facts, load_predictions

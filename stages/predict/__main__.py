@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from stages import console, running
+from stages.program import console, running
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
     from stages.predict.models import load
     from stages.predict.preparing import prepare
     from stages.predict.reading import find_pictures, read_picture
-    from stages.store.files import replacing
+    from stages.store.files.writing import replacing
 
     found = find_pictures(arguments.pictures)
     for path in found.skipped:

@@ -3,9 +3,9 @@
 from contextlib import suppress
 from pathlib import Path
 
-from stages.console import UserError
 from stages.params.reading import unknown
-from stages.store import places
+from stages.program.console import UserError
+from stages.store.files import places
 
 CLASSES = places.SPLIT / "classes.json"
 

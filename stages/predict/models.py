@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import running
-from stages.console import UserError
 from stages.params import baselines, nets
 from stages.params.reading import unknown
 from stages.predict import artifacts
-from stages.store import places
+from stages.program import running
+from stages.program.console import UserError
 from stages.store.baselines import load_baseline_file
+from stages.store.files import places
 from stages.store.predictions import Predictions
 from stages.store.reports import load_json
 

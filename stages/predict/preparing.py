@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stages.console import UserError
+from stages.program.console import UserError
 
 Grey = NDArray[np.float32]
 

@@ -2,11 +2,12 @@
 
 import pandas as pd
 
-from stages import console, running
+from stages.program import console, running
 from stages.report.page import Results, html_page, markdown_page
-from stages.store import pages, places
+from stages.store import pages
 from stages.store.arrays import load_classes, load_images, load_labels
-from stages.store.files import existing
+from stages.store.files import places
+from stages.store.files.writing import existing
 from stages.store.history import load_history
 from stages.store.predictions import load_facts, load_predictions
 from stages.store.reports import load_json, load_table, save_text

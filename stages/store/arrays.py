@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.console import UserError
-from stages.store.files import DAMAGE, alone, existing, replacing
-from stages.store.places import RAW, SPLIT
+from stages.program.console import UserError
+from stages.store.files.places import RAW, SPLIT
+from stages.store.files.writing import DAMAGE, alone, existing, replacing
 
 SetName = Literal["train", "validation", "test"]
 SETS: tuple[SetName, ...] = ("train", "validation", "test")

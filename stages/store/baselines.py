@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import InconsistentVersionWarning
 
-from stages.console import UserError
+from stages.program.console import UserError
 from stages.store.archives import check_archive, made_by_another_version, read_archive, write_archive
-from stages.store.files import DAMAGE, existing, replacing
-from stages.store.places import baseline_file
+from stages.store.files.places import baseline_file
+from stages.store.files.writing import DAMAGE, existing, replacing
 
 # What skops does not trust by itself and scikit-learn's classifiers are made of; nothing else is loaded. Each holds
 # numbers and strings, and none runs what a file brings along. Left out, because a file could: functions and

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from stages.console import UserError
-from stages.store.files import DAMAGE, existing, replacing
-from stages.store.places import HISTORY, SUMMARIES
+from stages.program.console import UserError
+from stages.store.files.places import HISTORY, SUMMARIES
+from stages.store.files.writing import DAMAGE, existing, replacing
 
 
 def save_history(name: str, history: pd.DataFrame) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import keras
 
-from stages.console import UserError
+from stages.program.console import UserError
 from stages.store.archives import check_archive, made_by_another_version, read_archive, write_archive
-from stages.store.files import DAMAGE, existing, replacing
-from stages.store.places import net_file
+from stages.store.files.places import net_file
+from stages.store.files.writing import DAMAGE, existing, replacing
 
 # What a net is made of. Keras's safe mode would also call functions of its own that a file names, and these can fetch
 # from the network and write to the disk.

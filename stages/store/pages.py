@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stages.store.places import PICTURES
+from stages.store.files.places import PICTURES
 
 PAGE = Path("reports/index.html")
 README = Path("reports/README.md")

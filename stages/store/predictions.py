@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.console import UserError
-from stages.store.files import DAMAGE, existing, replacing
-from stages.store.places import FACTS, PREDICTIONS
+from stages.program.console import UserError
+from stages.store.files.places import FACTS, PREDICTIONS
+from stages.store.files.writing import DAMAGE, existing, replacing
 
 ScoreKind = Literal["probability", "decision", "none"]
 

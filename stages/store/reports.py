@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from stages.console import UserError
-from stages.store.files import DAMAGE, existing, replacing
+from stages.program.console import UserError
+from stages.store.files.writing import DAMAGE, existing, replacing
 
 DECIMALS = 6  # enough for one digit of 70,000; more would only make diffs noisy
 

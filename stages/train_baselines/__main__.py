@@ -6,9 +6,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stages import console, running
 from stages.building import estimators
 from stages.params import baselines, training
+from stages.program import console, running
 from stages.store.arrays import load_classes, load_images, load_labels
 from stages.store.baselines import load_baseline, save_baseline
 from stages.store.predictions import save_facts, save_predictions

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
-from stages.console import UserError
+from stages.program.console import UserError
 from stages.store.predictions import Predictions, ScoreKind
 
 

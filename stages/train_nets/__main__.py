@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 
-from stages import console, running
+from stages.program import console, running
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.console import UserError, progress, say
+from stages.program.console import UserError, progress, say
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
@@ -130,6 +130,7 @@ def batches(images: Images, labels: Codes | None, batch_size: int, seed: int | N
     data = rows.batch(batch_size).map(lambda which: tuple(tf.gather(part, which) for part in parts)).prefetch(1)
     options = tf.data.Options()
     options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False  # rewriting the graph copies the tensors
     return data.with_options(options)
 
 

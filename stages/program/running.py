@@ -2,17 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 
-from stages import supervision
-from stages.console import UserError
-from stages.store.files import replacing
-from stages.store.places import TIMINGS
+from stages.program import supervision
+from stages.program.console import UserError
+from stages.store.files.places import TIMINGS
+from stages.store.files.writing import replacing
 
 
 def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
@@ -79,8 +81,12 @@ def peak_memory() -> int:
         return int(psutil.Process().memory_info().peak_wset)
     import resource  # Unix alone has it
 
-    largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return int(largest if sys.platform == "darwin" else largest * 1024)  # Linux counts in KiB
+    self, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    if sys.platform == "darwin":
+        return int(max(self, children))
+    # Linux counts in KiB, and for a process also what the one that started it held then; its status does not.
+    own = re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(encoding="ascii"), re.MULTILINE)
+    return 1024 * max(int(own[1]) if own else self, children)
 
 
 def _note_cost(stage: str) -> None:

@@ -117,6 +117,8 @@ def _wait(child: int, program: str, heeded: list[signal.Signals], starter: int |
         elif not reason and starter is not None and os.getppid() != starter:
             reason, code = "the DVC that started this stage has been killed", 128 + signal.SIGTERM
             os.kill(child, signal.SIGKILL)
+    for number in heeded:
+        signal.signal(number, signal.SIG_IGN)  # Python's own last steps would heed it as if nobody had
     for process in family:
         if process.is_running():
             process.kill()
@@ -134,7 +136,7 @@ def _wait(child: int, program: str, heeded: list[signal.Signals], starter: int |
         reason, code = f"was ended by {number.name}{HINTS.get(number, '')}", 128 + number
     else:
         return own
-    from stages.store.files import remove_unfinished
+    from stages.store.files.writing import remove_unfinished
 
     remove_unfinished(child)
     os.write(STDERR, f"{program}: {reason}\n".encode())

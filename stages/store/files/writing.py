@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from stages.console import UserError
+from stages.program.console import UserError
 
 UNFINISHED = ".writing-"
 # What NumPy, pandas, Keras, skops and Python's own readers raise at a file that is cut off or altered.
