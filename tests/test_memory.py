@@ -123,6 +123,33 @@ def test_a_batch_is_what_goes_into_weights_and_no_larger_than_the_data() -> None
     assert least_need("x", declared, **{**MNIST, "rows": 10}).batch == 10 * 4 * (784 + 8 * 784 + 4 * 196)
 
 
+def test_a_fourier_layer_keeps_the_spectrum_of_what_comes_in() -> None:
+    fourier = {"class": "Conv2D", "filters": 4, "kernel_size": 9, "method": "fourier"}
+    declared = net(convolution(8), fourier, FLATTEN, batch_size=100)
+    # 15 frequencies of 28 rows, each a real and an imaginary part, of 8 channels.
+    assert least_need("x", declared, **MNIST).batch == 100 * 4 * (784 + 2 * 15 * 28 * 8 + 20 * 20 * 4)
+    # Of 64 filters the product of the spectra alone is larger than all that is kept.
+    large = net({**fourier, "filters": 64}, {"class": "GlobalMaxPooling2D"}, batch_size=100)
+    assert least_need("x", large, **MNIST).batch == 100 * 4 * 2 * 15 * 28 * 64
+
+
+@pytest.mark.parametrize(
+    ("layer", "states"),
+    [
+        ({"class": "LSTM", "units": 100}, 2 * 100),
+        ({"class": "GRU", "units": 100}, 100),
+        ({"class": "SimpleRNN", "units": 100}, 100),
+        ({"class": "Bidirectional", "layer": {"class": "LSTM", "units": 100}}, 4 * 100),
+        ({"class": "RNN", "cell": {"class": "LSTMCell", "units": 100}}, 2 * 100),
+    ],
+)
+def test_a_recurrent_layer_keeps_its_states_at_every_place(layer: dict[str, Any], states: int) -> None:
+    rows = {"class": "Reshape", "target_shape": [28, 28]}
+    output = 200 if layer["class"] == "Bidirectional" else 100
+    need = least_need("x", net(rows, layer, batch_size=100), **MNIST)
+    assert need.batch == 100 * 4 * (784 + 28 * states + output)
+
+
 @pytest.mark.parametrize("name", NETS)
 def test_a_default_net_is_estimated_below_what_it_was_measured_to_take(name: str) -> None:
     measured = json.loads((ROOT / f"reports/timings/train-nets@{name}.json").read_text())["peak_memory_mb"]

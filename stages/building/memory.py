@@ -8,6 +8,7 @@ import keras
 import psutil
 import tensorflow as tf
 
+from stages.building.fourier import FourierConv2D
 from stages.building.nets import build, make_optimizer
 from stages.params.nets import Net
 from stages.params.reading import DeclarationError, misdeclared
@@ -147,17 +148,34 @@ def _kept_of_an_image(model: keras.Model) -> int:
     """
     made_by = {id(layer.output): layer for layer in model.layers}
     kept: dict[int, int] = {}
-    largest = 0
+    within, largest = 0, 0
     for layer in model.layers:
         size = tf.as_dtype(layer.compute_dtype).size
         largest = max(largest, _image_of(layer.output) * size)
         if not layer.trainable_weights:
             continue
-        for tensor in layer.input if isinstance(layer.input, list) else [layer.input]:
+        incoming = layer.input if isinstance(layer.input, list) else [layer.input]
+        if isinstance(layer, FourierConv2D):
+            taken, given = layer.spectra(incoming[0])
+            within += FLOAT32 * taken  # multiplied with the kernel's, in place of the images themselves
+            largest = max(largest, FLOAT32 * given)
+            continue
+        within += size * incoming[0].shape[1] * _states(layer) if _states(layer) else 0
+        for tensor in incoming:
             while isinstance(made_by.get(id(tensor)), SAME_MEMORY):
                 tensor = made_by[id(tensor)].input
             kept[id(tensor)] = _image_of(tensor) * size
-    return max(largest, sum(kept.values()))
+    return max(largest, within + sum(kept.values()))
+
+
+def _states(layer: keras.layers.Layer) -> int:
+    """Count the numbers that a recurrent layer hands on from one place of a sequence to the next; 0 for any other."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return _states(layer.forward_layer) + _states(layer.backward_layer)
+    if not isinstance(layer, keras.layers.RNN):
+        return 0
+    sizes = layer.state_size if isinstance(layer.state_size, list | tuple) else [layer.state_size]
+    return sum(math.prod(size) if isinstance(size, list | tuple) else size for size in sizes)
 
 
 def _image_of(tensor: keras.KerasTensor) -> int:
