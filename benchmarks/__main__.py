@@ -100,6 +100,7 @@ def _steps() -> dict[str, dict[str, float]]:
     ways: tuple[tuple[str, str, list[str]], ...] = (
         ("the cell, as TensorFlow starts by itself", "notebook", ["--tensorflow-defaults"]),
         ("the cell, with oneDNN's kernels", "notebook", []),
+        ("ours, in mixed_bfloat16", "ours", ["--precision", "mixed_bfloat16"]),
         ("ours", "ours", []),
     )
     steps: dict[str, dict[str, float]] = {}

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -42,8 +42,8 @@ def model(side: str, name: str, seed: int | None, split: str) -> dict[str, Any]:
     }
 
 
-def step(side: str, name: str) -> dict[str, Any]:
-    """Time a net's training step on 256 digits, as Keras computes it or as declared here.
+def step(side: str, name: str, precision: nets.Precision) -> dict[str, Any]:
+    """Time a net's training step on 256 digits, as Keras computes it or as declared here, in this precision.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def step(side: str, name: str) -> dict[str, Any]:
         for layer in layers.values():
             (layer.model_extra or {}).pop("method", None)
     keras.utils.set_random_seed(0)
-    made = build(name, net.model_copy(update={"layers": layers}), 28, 28, ours.CLASSES)
+    made = build(name, net.model_copy(update={"layers": layers, "precision": precision}), 28, 28, ours.CLASSES)
     optimizer = make_optimizer(net.optimizer, 1, ("nets", name, "optimizer"))
     made.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     data = notebook_split(7_000)
@@ -131,6 +131,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--split", choices=["notebook", "official"], default="notebook")
     parser.add_argument("--tensorflow-defaults", action="store_true", help="as TensorFlow starts by itself")
+    parser.add_argument("--precision", choices=get_args(nets.Precision), default=nets.FULL_PRECISION, help="of a step")
     parser.add_argument("--output", type=Path, required=True)
     asked = parser.parse_args()
     if asked.name in notebook.NETS or asked.name in nets.load():
@@ -142,7 +143,8 @@ def main() -> None:
     if asked.what == "model":
         result = model(asked.side, asked.name, asked.seed, asked.split)
     else:
-        result = step(asked.side, asked.name) if asked.what == "step" else growth(asked.name)
+        growing = asked.what == "growth"
+        result = growth(asked.name) if growing else step(asked.side, asked.name, asked.precision)
     result["peak_memory_mb"] = round(running.peak_memory() / 1e6)
     asked.output.write_text(json.dumps(result), encoding="utf-8")
 
