@@ -96,6 +96,22 @@ def test_a_signal_ends_a_stage_that_is_still_importing(start: Start) -> None:
         assert seconds < PROMPT
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_turns_the_signal_into_an_error_of_its_own(
+    start: Start, tmp_path: Path, number: signal.Signals
+) -> None:
+    # As TensorFlow's modules in C++ do while they are initialised.
+    (tmp_path / "tensorflow.py").write_text(
+        "import os, time\n"
+        "print('ready', os.getpid(), flush=True)\n"
+        "try:\n    time.sleep(60)\n"
+        "except BaseException:\n    raise ImportError('initialization failed')\n"
+    )
+    code, said, _ = end(start("running.start_tensorflow()  # which is ready()"), number)
+    assert code == 128 + number
+    assert said == f"work: {'interrupted' if number == signal.SIGINT else 'terminated'}{CLOSING}\n"
+
+
 def test_impatience_changes_nothing(start: Start) -> None:
     process = start(f"ready()\n{LOCKED}")
     while process.poll() is None:  # to its very last step

@@ -67,7 +67,9 @@ def start_tensorflow() -> None:
         try:
             import tensorflow  # noqa: F401
         finally:
-            os.dup2(stderr, supervision.STDERR)
+            # A signal within a library's own code comes out of it as an ImportError, with a traceback.
+            if not supervision.ending():
+                os.dup2(stderr, supervision.STDERR)
             os.close(stderr)
             written.seek(0)
             # These come before any log level counts.

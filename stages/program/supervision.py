@@ -31,6 +31,8 @@ PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 # What the work holds back of its stderr; the other process tells it after a crash.
 _held: BinaryIO | None = None
+# Whether this process has been told to end; what libraries write from then on is for nobody.
+_ending = False
 
 
 def supervise(program: str) -> None:
@@ -81,9 +83,16 @@ def holding() -> Iterator[BinaryIO]:
         _held.truncate(0)
 
 
+def ending() -> bool:
+    """Return whether this process has been told to end: its stderr is closed then, and is to stay so."""
+    return _ending
+
+
 def _unwind(number: int, frame: object) -> None:
-    for ending in ENDING:
-        signal.signal(ending, signal.SIG_IGN)
+    global _ending
+    _ending = True
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)
     # Libraries tell at length where they were interrupted; the other process says it in a sentence.
     os.dup2(os.open(os.devnull, os.O_WRONLY), STDERR)
     raise SystemExit(128 + number)
