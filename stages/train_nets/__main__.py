@@ -57,15 +57,17 @@ def main() -> None:
     save_history(name, history)
     save_net(name, plain(model))
 
+    # Copies, so that the other rows no longer take memory.
+    judged = slice(shared.train_accuracy_rows)
+    images, labels = images[judged].copy(), labels[judged].copy()
     # What is judged is the file, so nothing that it leaves out can help.
     saved = load_net(name)
-    judged = slice(shared.train_accuracy_rows)
-    train_codes = probabilities(saved, images[judged]).argmax(axis=1)
+    train_codes = probabilities(saved, images).argmax(axis=1)
     scores = [probabilities(saved, of) for of in (validation[0], load_images("test"))]
     save_predictions(name, *(Predictions(rows.argmax(axis=1), rows, "probability") for rows in scores))
     facts = {
         "parameters": saved.count_params(),
-        "train_accuracy": float(np.mean(train_codes == labels[judged])),
+        "train_accuracy": float(np.mean(train_codes == labels)),
         "train_rows_judged": len(train_codes),
         "epochs": len(history),
         "best_epoch": best_epoch(history, patience),
