@@ -24,7 +24,7 @@ quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the wo
 experiments: setup  ## compare experiments: accuracies and the settings that differ
 	@python -m tools.experiments
 
-bench: setup  ## compare with the notebook's own cells (about two hours; MODELS="knn softmax": these alone)
+bench: setup  ## compare with the notebook's own cells (an hour or two; MODELS="knn softmax": these alone)
 	@python -m benchmarks $(MODELS)
 
 verify: setup  ## hash again what dvc.lock names, in the workspace and in the cache, and list what differs
