@@ -136,6 +136,14 @@ def test_no_more_is_unpacked_than_tells_that_it_is_too_much(tmp_path: Path, monk
     assert lengths == [60, 60]
 
 
+def test_a_member_goes_on_after_its_declared_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_archive(tmp_path / "x", [("a", bytes(120))])
+    directory(tmp_path / "x", 24, "<I", 60)
+    directory(tmp_path / "x", 16, "<I", zlib.crc32(bytes(60)))
+    monkeypatch.setattr(archives, "CHUNK", 60)
+    assert refused(tmp_path / "x") == "its member 'a' is not what its directory says"
+
+
 def saved_by(path: Path, member: str, content: Any) -> str | None:
     write_archive(path, [(member, json.dumps(content).encode())])
     return made_by_another_version(path)

@@ -42,6 +42,6 @@ def test_what_a_stage_cost_is_left_over_with_its_model() -> None:
     ]
 
 
-def test_folders_and_what_git_keeps_there_are_left_alone() -> None:
-    touch("models/nets/.gitignore", "models/nets/.gitkeep", "models/nets/gone.keras/x")
+def test_folders_what_git_keeps_there_and_what_is_being_written_are_left_alone() -> None:
+    touch("models/nets/.gitignore", "models/nets/.gitkeep", "models/nets/gone.keras/x", "models/nets/.writing-1.keras")
     assert places.undeclared([], []) == []

@@ -23,6 +23,7 @@ from stages.params.reading import (
     misdeclared,
     misplaced,
     plain,
+    printable,
     read,
     section,
     unknown,
@@ -247,6 +248,10 @@ def test_a_value_is_described_as_it_stands_in_the_file(value: object, words: str
 )
 def test_the_line_is_that_of_the_deepest_key_there_is(path: tuple[str | int, ...], line: int) -> None:
     assert line_of(parsed(FILE), path) == line
+
+
+def test_what_would_break_a_line_is_written_out() -> None:
+    assert printable("na\u00efve 4\x85, \n and \x1b[2J") == "na\u00efve 4\\x85, \\n and \\x1b[2J"
 
 
 def test_a_place_is_written_with_dots() -> None:
