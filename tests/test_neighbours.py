@@ -122,6 +122,22 @@ def test_nearest_rows_are_those_counted_one_by_one(
     np.testing.assert_array_equal(distances, np.take_along_axis(every, expected, axis=1))
 
 
+@pytest.mark.parametrize("n_varying", [0, 1, 15, 16, 17, 40])
+def test_pixels_that_are_alike_in_all_training_rows_count(n_varying: int, rng: np.random.Generator) -> None:
+    train = np.repeat(rng.integers(0, 256, (1, 40), np.uint8), 60, axis=0)
+    columns = rng.permutation(40)[:n_varying]
+    train[:, columns] = rng.integers(0, 256, (60, n_varying), np.uint8)
+    queries = rng.integers(0, 256, (20, 40), np.uint8)
+    before = train.copy(), queries.copy()
+    distances, rows = nearest_pixels(train, queries, 7)
+    every = np.abs(queries[:, None].astype(int) - train).sum(axis=2)
+    np.testing.assert_array_equal(rows, np.argsort(every, axis=1, kind="stable")[:, :7])
+    np.testing.assert_array_equal(distances, np.sort(every, axis=1)[:, :7])
+    assert distances.dtype == rows.dtype == np.int32
+    np.testing.assert_array_equal(train, before[0])
+    np.testing.assert_array_equal(queries, before[1])
+
+
 @DTYPES
 @pytest.mark.parametrize(
     "metric",
