@@ -3,6 +3,7 @@
 import argparse
 import os
 import tempfile
+import time
 from importlib import import_module
 
 from reliability.report import CAMPAIGNS, TABLE, report_so_far, save
@@ -27,7 +28,9 @@ def main() -> None:
             if asked and name not in asked:
                 continue
             say(f"reliability: {name}, {campaign.n:,} {campaign.unit}")
-            report["campaigns"][name] = import_module(f"reliability.{name}").campaign(campaign.n)
+            begun = time.monotonic()
+            counts = import_module(f"reliability.{name}").campaign(campaign.n)
+            report["campaigns"][name] = {**counts, "seconds": round(time.monotonic() - begun, 1)}
             save(report)
     wrong = [text for name in asked or CAMPAIGNS for text in report["campaigns"][name]["went_wrong"]]
     if wrong:

@@ -28,6 +28,8 @@ MOMENTS = ("any", "a stage's first second", "while DVC saves", "while dvc.lock i
 # Who is sent what: the stage's process, DVC's, or both in their process group, as Ctrl-C and a closed terminal do.
 KILLS = (("stage", signal.SIGKILL), ("dvc", signal.SIGKILL), ("group", signal.SIGKILL))
 SIGNALS = (("group", signal.SIGINT), ("dvc", signal.SIGTERM), ("group", signal.SIGTERM), ("stage", signal.SIGTERM))
+OVER = "nobody, the run was over"
+TIMES = 5  # a trial is tried, each time sooner, where the run was over before its moment came
 
 Files = dict[str, str]
 
@@ -75,9 +77,16 @@ class Outcome(NamedTuple):
     cleaned: list[str]
     faults: list[str]
 
+    @property
+    def too_late(self) -> bool:
+        """Say whether the run ended well before it could be hit, so that nothing was tried."""
+        return self.hit == OVER and not self.faults
+
 
 def campaign(n: int) -> dict[str, Any]:
     """Interrupt n runs with SIGKILL, and a sixth as many with SIGINT or SIGTERM.
+
+    A trial whose moment came when its run was over is tried again, somewhat sooner: what is counted hit something.
 
     Parameters
     ----------
@@ -97,14 +106,17 @@ def campaign(n: int) -> dict[str, Any]:
         trials = planned(n, starts)
         with ThreadPoolExecutor(AT_ONCE) as pool, progress("kill", len(trials), "trials") as advance:
 
-            def run(numbered: tuple[int, Trial]) -> Outcome:
+            def run(numbered: tuple[int, Trial]) -> list[tuple[Trial, Outcome]]:
                 number, trial = numbered
-                outcome = attempt(trial, starts[trial.state], Path(folder) / f"trial-{number}")
+                tried = [(trial, attempt(trial, starts[trial.state], Path(folder) / f"trial-{number}"))]
+                while tried[-1][1].too_late and len(tried) < TIMES:
+                    trial = sooner(trial)
+                    tried.append((trial, attempt(trial, starts[trial.state], Path(folder) / f"trial-{number}")))
                 advance(1)
-                return outcome
+                return tried
 
-            outcomes = list(pool.map(run, enumerate(trials)))
-    return counted(trials, outcomes)
+            tried = list(pool.map(run, enumerate(trials)))
+    return counted([attempts[-1] for attempts in tried], sum(map(len, tried)) - len(tried))
 
 
 def starting_states(folder: Path) -> dict[str, Start]:
@@ -138,6 +150,13 @@ def planned(n: int, starts: dict[str, Start]) -> list[Trial]:
     return trials
 
 
+def sooner(trial: Trial) -> Trial:
+    """Return what to do in place of a trial whose run was over before it was hit."""
+    # A dvc.lock that is as long as before cannot be seen to be written.
+    moment = "while DVC saves" if trial.moment == "while dvc.lock is written" else trial.moment
+    return trial._replace(moment=moment, share=trial.share / 2)
+
+
 def attempt(trial: Trial, start: Start, folder: Path) -> Outcome:
     """Interrupt one run, run again, and compare."""
     project = start.project.copy(folder)
@@ -151,7 +170,7 @@ def attempt(trial: Trial, start: Start, folder: Path) -> Outcome:
             code = process.wait(PATIENCE)
             if "Traceback" in log.read_text(encoding="utf-8") and trial.signal != signal.SIGKILL:
                 faults.append("a traceback")
-            if code == 0 and hit != "nobody, the run was over":
+            if code == 0 and hit != OVER:
                 faults.append("dvc says that all went well")
             # What outlives DVC goes on while the next run begins, as it would with a user.
             again, cleaned = _run_again(project)
@@ -191,22 +210,29 @@ def differences(expected: Files, found: Files) -> list[str]:
     ]
 
 
-def counted(trials: list[Trial], outcomes: list[Outcome]) -> dict[str, Any]:
-    """Count the trials by what was done and what came of it."""
-    kills = [trial for trial in trials if trial.signal == signal.SIGKILL]
-    cleaned = Counter(what for outcome in outcomes for what in outcome.cleaned)
+def counted(done: list[tuple[Trial, Outcome]], repeated: int) -> dict[str, Any]:
+    """Count the trials by what was done and what came of it.
+
+    Parameters
+    ----------
+    done : list of (Trial, Outcome)
+    repeated : int
+        How many more came too late and were tried again.
+    """
+    hits = [(trial, outcome) for trial, outcome in done if not outcome.too_late]
+    kills = sum(trial.signal == signal.SIGKILL for trial, _ in hits)
     return {
-        "kills": len(kills),
-        "other_signals": len(trials) - len(kills),
-        "same_result": sum(not outcome.faults for outcome in outcomes),
-        "hit": dict(Counter(outcome.hit for outcome in outcomes)),
-        "state": dict(Counter(trial.state for trial in trials)),
-        "moment": dict(Counter(trial.moment for trial in trials)),
-        "cleaned": dict(cleaned),
+        "kills": kills,
+        "other_signals": len(hits) - kills,
+        "same_result": sum(not outcome.faults for _, outcome in hits),
+        "hit": dict(Counter(outcome.hit for _, outcome in hits)),
+        "state": dict(Counter(trial.state for trial, _ in hits)),
+        "moment": dict(Counter(trial.moment for trial, _ in hits)),
+        "cleaned": dict(Counter(what for _, outcome in hits for what in outcome.cleaned)),
+        "too_late_and_repeated": repeated,
         "went_wrong": [
-            f"{trial}: {'; '.join(outcome.faults)}"
-            for trial, outcome in zip(trials, outcomes, strict=True)
-            if outcome.faults
+            *(f"{trial}: {'; '.join(outcome.faults)}" for trial, outcome in hits if outcome.faults),
+            *(f"{trial}: {OVER}, {TIMES} times" for trial, outcome in done if outcome.too_late),
         ],
     }
 
@@ -241,7 +267,7 @@ def _strike(process: subprocess.Popen[str], trial: Trial, seconds: float, folder
                 # DVC empties the file, then writes: the moment is short, so no pause between two looks.
                 _until(process, lambda: _size(lock) != before, 2.0, pause=0)
     if process.poll() is not None:
-        return "nobody, the run was over"
+        return OVER
     stage = _stage_of(process)
     if trial.victim == "stage" and stage is not None:
         stage.send_signal(trial.signal)

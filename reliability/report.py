@@ -57,7 +57,7 @@ CAMPAIGNS = {
         "after the cleaning that DVC's message asks for, if any: dvc.lock may be cut off, and `git checkout dvc.lock` "
         "(or `rm dvc.lock`, where none is committed) mends it. The result is the same where dvc.lock and every file "
         "that stages write have the bytes of an undisturbed run, nothing is left over, and `dvc status` finds nothing "
-        "to do.",
+        "to do. A signal that came when the run was over is not counted but sent again, sooner.",
     ),
     "signals": Campaign(
         110,
@@ -122,13 +122,17 @@ def markdown(report: dict[str, Any]) -> str:
     Parameters
     ----------
     report : dict
-        `versions`, package -> version; `campaigns`, name -> what its `campaign` returned.
+        `versions`, package -> version; `campaigns`, name -> what its `campaign` returned, and `seconds`, what it took.
     """
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     parts = ["# What bad input, faults and interruptions come to", f"Counted by `make reliability` with {versions}."]
     counted = report["campaigns"]
-    lines = ["| campaign | went wrong |", "|---|--:|"]
-    lines += [f"| {CAMPAIGNS[name].title} | {len(counts['went_wrong']):,} |" for name, counts in counted.items()]
+    summary = [
+        *((CAMPAIGNS[name].title, len(counts["went_wrong"]), counts["seconds"]) for name, counts in counted.items()),
+        ("all", sum(len(c["went_wrong"]) for c in counted.values()), sum(c["seconds"] for c in counted.values())),
+    ]
+    lines = ["| campaign | went wrong | minutes |", "|---|--:|--:|"]
+    lines += [f"| {title} | {wrong:,} | {seconds / 60:.1f} |" for title, wrong, seconds in summary]
     parts.append("\n".join(lines))
     for name, counts in counted.items():
         parts += [f"## {CAMPAIGNS[name].title}", CAMPAIGNS[name].what, counts_table(counts)]
@@ -144,7 +148,7 @@ def counts_table(counts: dict[str, Any]) -> str:
         name = key.replace("_", " ")
         if isinstance(value, dict):
             lines += [f"| {name}: {part} | {_figure(number)} |" for part, number in sorted(value.items())]
-        elif key != "went_wrong":
+        elif key not in ("went_wrong", "seconds"):
             lines.append(f"| {name} | {_figure(value)} |")
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ import pytest
 
 from reliability import altered, kill, report
 from reliability.concurrency import SAID, pair, side_by_side
-from reliability.kill import KILLS, MOMENTS, STATES, Start, planned, remedies
+from reliability.kill import KILLS, MOMENTS, OVER, STATES, Outcome, Start, planned, remedies
 from reliability.small_project import Project, prepare
 
 
@@ -22,6 +22,29 @@ def test_kills_are_spread_over_states_moments_and_victims(finished: Project) -> 
     assert {trial.moment for trial in kills} == set(MOMENTS)
     assert {(trial.victim, trial.signal) for trial in kills} == set(KILLS)
     assert planned(60, starts) == trials, "the same every time"
+
+
+def test_what_hits_nobody_is_tried_again_sooner_and_never_counted(finished: Project) -> None:
+    start = Start(finished, 30.0, ["fetch", "evaluate"], {})
+    hit, late, missed, failed = planned(4, dict.fromkeys(STATES, start))[:4]
+    for trial in (hit, late):
+        again = kill.sooner(trial)
+        assert again.share < trial.share
+        assert again.moment != "while dvc.lock is written"
+        assert again._replace(share=trial.share, moment=trial.moment) == trial
+    counts = kill.counted(
+        [
+            (hit, Outcome("the stage", [], [])),
+            (late, Outcome("dvc", ["rm dvc.lock"], [])),
+            (missed, Outcome(OVER, [], [])),
+            (failed, Outcome(OVER, [], ["dvc.lock differs"])),
+        ],
+        repeated=5,
+    )
+    assert (counts["kills"], counts["same_result"], counts["too_late_and_repeated"]) == (3, 2, 5)
+    assert counts["hit"] == {"the stage": 1, "dvc": 1, OVER: 1}
+    assert sum(counts["state"].values()) == sum(counts["moment"].values()) == 3
+    assert counts["went_wrong"] == [f"{failed}: dvc.lock differs", f"{missed}: {OVER}, 5 times"]
 
 
 def test_what_is_left_over_counts_as_much_as_what_is_missing_or_differs() -> None:
@@ -75,12 +98,15 @@ def test_the_report_is_a_table_of_counts(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     so_far = report.report_so_far()
     assert so_far["campaigns"] == {}
-    so_far["campaigns"]["altered"] = {"altered": 1200, "went_wrong": ["a.npy: not named"]}
-    so_far["campaigns"]["kill"] = {"kills": 60, "hit": {"the stage": 20, "dvc": 40}, "went_wrong": []}
+    so_far["campaigns"]["altered"] = {"altered": 1200, "went_wrong": ["a.npy: not named"], "seconds": 90.0}
+    hit = {"the stage": 20, "dvc": 40}
+    so_far["campaigns"]["kill"] = {"kills": 60, "hit": hit, "went_wrong": [], "seconds": 600.0}
     report.save(so_far)
     assert report.report_so_far() == so_far == json.loads(report.REPORT.read_text())
     text = report.TABLE.read_text()
-    assert "| Kills | 0 |\n| Altered files | 1 |" in text, "in the order of the campaigns"
+    assert "| Kills | 0 | 10.0 |\n| Altered files | 1 | 1.5 |\n| all | 1 | 11.5 |" in text, (
+        "in the order of the campaigns"
+    )
     assert "| kills | 60 |\n| hit: dvc | 40 |\n| hit: the stage | 20 |" in text
     assert "| altered | 1,200 |" in text and "- a.npy: not named" in text
     report.REPORT.write_text(json.dumps({**so_far, "versions": {}}))
