@@ -40,8 +40,10 @@ def described(name: str) -> str:
     rate = net.optimizer.settings.get("learning_rate")
     if isinstance(rate, dict):
         rate = f"{rate['initial_learning_rate']:g} by {rate['class']} to 0"
+    decay = net.optimizer.settings.get("weight_decay")
+    decay = f", weight decay {decay:g}" if decay else ""
     threads = f", {net.threads} thread" if net.threads else ""
     return (
-        f"{net.optimizer.class_}, learning rate {rate or 'as Keras has it'}, {net.epochs} epochs of {net.batch_size} "
-        f"rows a step{threads}"
+        f"{net.optimizer.class_}, learning rate {rate or 'as Keras has it'}{decay}, "
+        f"{net.epochs} epochs of {net.batch_size} rows a step{threads}"
     )

@@ -110,6 +110,8 @@ def test_a_recipe_changes_how_a_net_is_trained_and_nothing_else(name: str) -> No
     assert recipe(name).layers == NETS[name].layers and recipe(name).early_stopping is None
     assert recipe(name) != NETS[name]
     assert recipe(name).optimizer.class_ in described(name) and f"{recipe(name).epochs} epochs" in described(name)
+    for setting in set(recipe(name).optimizer.settings) - {"learning_rate"}:
+        assert setting.replace("_", " ") in described(name), "a setting that the table does not tell"
 
 
 def test_every_net_of_the_notebook_has_a_recipe() -> None:
