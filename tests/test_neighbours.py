@@ -122,12 +122,17 @@ def test_nearest_rows_are_those_counted_one_by_one(
     np.testing.assert_array_equal(distances, np.take_along_axis(every, expected, axis=1))
 
 
-@pytest.mark.parametrize("n_varying", [0, 1, 15, 16, 17, 40])
-def test_pixels_that_are_alike_in_all_training_rows_count(n_varying: int, rng: np.random.Generator) -> None:
-    train = np.repeat(rng.integers(0, 256, (1, 40), np.uint8), 60, axis=0)
-    columns = rng.permutation(40)[:n_varying]
-    train[:, columns] = rng.integers(0, 256, (60, n_varying), np.uint8)
-    queries = rng.integers(0, 256, (20, 40), np.uint8)
+@pytest.mark.parametrize("n_features", [1, 16, 40])
+@pytest.mark.parametrize("ink", [0.0, 0.02, 0.3], ids=["all alike", "mostly background", "some background"])
+@pytest.mark.parametrize("background", [0, 90])
+def test_pixels_in_which_training_rows_are_alike_count(
+    n_features: int, ink: float, background: int, rng: np.random.Generator
+) -> None:
+    train = np.full((60, n_features), background, np.uint8)
+    # More of it in some pixels than in others, as in digits.
+    inked = rng.random(train.shape) < ink * rng.random(n_features) * 2
+    train[inked] = rng.integers(background, 256, inked.sum())
+    queries = rng.integers(0, 256, (20, n_features), np.uint8)
     before = train.copy(), queries.copy()
     distances, rows = nearest_pixels(train, queries, 7)
     every = np.abs(queries[:, None].astype(int) - train).sum(axis=2)

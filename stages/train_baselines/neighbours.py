@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 CHUNK_ROWS = 500  # training rows compared at a time: 0.4 MB of digits, which a core's own cache holds
 RECOVER_ROWS = 1000  # rows turned back into pixels at a time, so that the copies stay small
+GROUPS = 8  # of training rows; with more of them what a group costs eats up what it saves
 BLOCK_PIXELS = 16  # that OpenCV compares in one instruction; what is left of a row takes it one by one
 MOST_NEIGHBOURS = 1000  # OpenCV keeps its list by insertion: beyond, scikit-learn's heap is better
 
@@ -27,8 +28,8 @@ class ExactNeighboursClassifier(KNeighborsClassifier):
     adds floats, whose rounding decides such ties: there its choice of the last neighbour can differ.
     `n_jobs` has no effect on the fast search, which uses as many threads as OpenCV does.
 
-    To expect: predicting 14,000 digits from 56,000 takes 10 processor seconds instead of 290 (two cores,
-    AMD Zen 5), with the same predictions but for at most one, at such a tie.
+    To expect: predicting 14,000 digits from 56,000 takes 3.4 seconds instead of 143 (two cores, AMD
+    Zen 5), with the same predictions but for at most one, at such a tie.
     """
 
     def kneighbors(
@@ -133,10 +134,9 @@ def nearest_pixels(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Find the nearest rows by the sum of absolute differences of pixels.
 
-    Pixels that are the same in all training rows, such as a digit's black corners, add the same to all
-    distances of a query: they are left out of the search, and added in the end. In OpenCV's answer for the
-    chunks so far a row of the next chunk takes a place only if it is strictly nearer, hence ties go to the
-    earlier row, however long the chunks.
+    Most pixels of a digit are background. So the pixels are put in order, those first in which most training
+    rows have ink, and the rows are searched in groups, by their last pixel with ink: behind it the rows of a
+    group are alike, and what a query differs from them there is added to all its distances afterwards.
 
     Parameters
     ----------
@@ -151,14 +151,53 @@ def nearest_pixels(
         Ascending, 0 to 255 * n_features.
     rows : int32 of shape (n_queries, n_neighbors)
         Indices into `train`; equal distances in ascending order of the index.
+    """
+    background = train.min(axis=0)
+    order = np.argsort(-np.count_nonzero(train != background, axis=0), kind="stable")
+    train, queries, background = (_in_blocks(rows, order) for rows in (train, queries, background[None]))
+    reach = _pixels_to_the_last(train != background)
+
+    nearest = np.empty((len(queries), 0), np.int64)
+    # No group may have fewer rows than there are neighbours to find.
+    n_groups = max(1, min(GROUPS, len(train) // n_neighbors))
+    for group in np.array_split(np.argsort(reach, kind="stable"), n_groups):
+        group.sort()
+        width = max(1, -(-int(reach[group].max()) // BLOCK_PIXELS)) * BLOCK_PIXELS
+        near, far = np.ascontiguousarray(queries[:, :width]), queries[:, width:]
+        distances, found = _search(np.ascontiguousarray(train[group, :width]), near, n_neighbors)
+        behind = np.abs(far.astype(np.int16) - background[:, width:]).sum(axis=1, dtype=np.int64)
+        # One number that is ordered by the distance, then by the row.
+        ranks = (distances + behind[:, None]) * len(train) + group[found]
+        nearest = np.sort(np.hstack([nearest, ranks]), axis=1)[:, :n_neighbors]
+    distances, rows = np.divmod(nearest, len(train))
+    return distances.astype(np.int32), rows.astype(np.int32)
+
+
+def _in_blocks(rows: NDArray[np.uint8], columns: NDArray[np.intp]) -> NDArray[np.uint8]:
+    """Return the columns in the order given, and after them as many of zeros as fill the last block."""
+    n_blocks = -(-len(columns) // BLOCK_PIXELS)
+    blocks = np.zeros((len(rows), n_blocks * BLOCK_PIXELS), np.uint8)
+    blocks[:, : len(columns)] = rows.take(columns, axis=1)
+    return blocks
+
+
+def _pixels_to_the_last(ink: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return for each row up to where it has ink: the number of its columns to the last that is true."""
+    return np.where(ink.any(axis=1), ink.shape[1] - ink[:, ::-1].argmax(axis=1), 0)
+
+
+def _search(
+    train: NDArray[np.uint8], queries: NDArray[np.uint8], n_neighbors: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Find the nearest rows as `nearest_pixels` does, comparing all pixels.
+
+    In OpenCV's answer for the chunks so far a row of the next chunk takes a place only if it is strictly
+    nearer, hence ties go to the earlier row, however long the chunks.
 
     References
     ----------
     `cv::batchDistance`, https://github.com/opencv/opencv/blob/4.x/modules/core/src/batch_distance.cpp
     """
-    varies = train.min(axis=0) != train.max(axis=0)
-    alike = np.abs(queries[:, ~varies].astype(np.int32) - train[0, ~varies]).sum(axis=1, dtype=np.int32)
-    train, queries = _blocks_of(train, varies), _blocks_of(queries, varies)
     # OpenCV returns no more neighbours than the rows it is given, so no chunk may be shorter than that.
     n_chunks = max(1, len(train) // max(CHUNK_ROWS, n_neighbors))
     distances = np.empty((len(queries), n_neighbors), np.int32)
@@ -176,13 +215,4 @@ def nearest_pixels(
             update=offset,  # added to the chunk's indices; 0 starts anew
         )
         offset += len(chunk)
-    return distances + alike[:, None], rows
-
-
-def _blocks_of(rows: NDArray[np.uint8], columns: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return some columns, and after them as many of zeros as fill whole blocks, at least one."""
-    kept = np.flatnonzero(columns)
-    n_blocks = max(1, -(-len(kept) // BLOCK_PIXELS))
-    blocks = np.zeros((len(rows), n_blocks * BLOCK_PIXELS), np.uint8)
-    blocks[:, : len(kept)] = rows.take(kept, axis=1)
-    return blocks
+    return distances, rows
