@@ -35,16 +35,16 @@ def main() -> None:
     for part in asked:
         if part not in (*models, *OTHER_PARTS):
             raise UserError(unknown(part, [*models, *OTHER_PARTS], "benchmark"))
+    named = [name for name in models if name in asked]
     report = report_so_far()
-    for name in models:
-        if not asked or name in asked:
-            report["models"][name] = _compared(name)
-            save(report)
+    for name in named if asked else models:
+        report["models"][name] = _compared(name)
+        save(report)
     if not asked or "step" in asked:
         report["step"] = _steps()
         save(report)
     if not asked or "growth" in asked:
-        for name in models:
+        for name in named or models:
             say(f"{name}: on more and more rows")
             report["growth"][name] = _measured("growth", "ours", name)["seconds"]
             save(report)
