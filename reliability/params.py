@@ -18,7 +18,7 @@ from ruamel.yaml.comments import CommentedMap
 from stages.check_params.structure import Sections, check_structure
 from stages.params.reading import PARAMS, lines_named, read
 from stages.program import running
-from stages.program.console import UserError
+from stages.program.console import UserError, progress
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -26,6 +26,7 @@ ACCEPTED, REFUSED, FAILED = "accepted", "refused", "failed"
 
 IMAGE_SIZE = (28, 28)  # pixels
 CLASSES = 10
+ROWS = 50_400  # to train on
 
 # Words that mean something somewhere in the file, or nearly.
 WORDS = """
@@ -119,7 +120,7 @@ def campaign(edits: int) -> dict[str, Any]:
     wrong: list[str] = []
     passed: set[str] = set()
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, progress("params", edits, "edits") as advance:
 
         @settings(
             max_examples=edits,
@@ -133,6 +134,7 @@ def campaign(edits: int) -> dict[str, Any]:
         def run(text: str) -> None:
             kind, said = outcome(text, Path(folder), passed)
             counts[kind] += 1
+            advance(1)
             if kind == FAILED:
                 edit = difflib.unified_diff(default.splitlines(), text.splitlines(), n=0, lineterm="")
                 wrong.append(f"{said.strip()}; after the edit {' | '.join(list(edit)[2:])}")
@@ -150,6 +152,7 @@ def _check_models(content: CommentedMap, sections: Sections, passed: set[str]) -
     import keras
 
     from stages.check_models.fitting_data import check_models
+    from stages.check_models.memory import check_sizes
     from stages.check_params.classes import check_classes
 
     seed, pictures = sections.training.seed, sections.pictures.weights
@@ -161,6 +164,7 @@ def _check_models(content: CommentedMap, sections: Sections, passed: set[str]) -
     keras.backend.clear_session()
     with lines_named(content):
         check_classes(baselines, nets, seed)
+        check_sizes(nets, rows=ROWS, image_size=IMAGE_SIZE, classes=CLASSES)
         check_models(baselines, nets, pictures, image_size=IMAGE_SIZE, classes=CLASSES, seed=seed)
     passed.update(declared.values())
 
