@@ -30,7 +30,7 @@ bench: setup  ## compare with the notebook's own cells (an hour or two; MODELS="
 verify: setup  ## hash again what dvc.lock names, in the workspace and in the cache, and list what differs
 	@python -m tools.verify
 
-reliability: setup  ## campaigns of bad input, faults and interruptions (about an hour; PARTS="kill params": these alone)
+reliability: setup  ## campaigns of bad input, faults and interruptions (under an hour; PARTS="kill params": these alone)
 	@python -m reliability $(PARTS)
 
 # A file's tests go to one worker: they share what is costly to make.
