@@ -31,7 +31,7 @@ verify: setup  ## hash again what dvc.lock names, in the workspace and in the ca
 	@python -m tools.verify
 
 reliability: setup  ## campaigns of bad input, faults and interruptions (under an hour; PARTS="kill params": these alone)
-	@python -m reliability $(PARTS)
+	@python -m tests.campaigns $(PARTS)
 
 # A file's tests go to one worker: they share what is costly to make.
 test: setup  ## run the tests, but for the slow ones and those of remotes and trained models
@@ -44,7 +44,7 @@ coverage: setup  ## the same, and which branches of the stages they leave out
 	python -m coverage report
 
 mutation: setup  ## mutants of the pure modules (some ten minutes): which ones no test fails of
-	@python -m reliability.mutation
+	@python -m tests.campaigns.mutation
 
 test-slow: setup  ## run the tests of experiments, versions and the README's walkthrough
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
@@ -66,12 +66,13 @@ readme: setup  ## write the generated parts of README.md: leaderboard, benchmark
 	@python -m tools.readme
 
 # What both files have is to have one version, hence the constraint.
-lock: setup  ## compile requirements.txt and requirements-remotes.txt from pyproject.toml again
+lock: setup  ## compile the requirements from pyproject.toml again, and libraries.json from them
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group dev pyproject.toml --output-file requirements.txt
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group remotes --constraint requirements.txt \
 	    --output-file requirements-remotes.txt
+	python -m tools.libraries
 
 clean:  ## remove the environment, caches, and what dvc can bring back (the DVC cache stays)
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache data/checks data/raw data/split models dvc_plots
@@ -101,6 +102,7 @@ $(STAMP): requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.txt
 	# Without bytecode every process would compile TensorFlow anew.
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	$(BIN)/python -m tools.libraries --check
 	touch $(STAMP)
 
 $(REMOTES_STAMP): requirements-remotes.txt $(STAMP)

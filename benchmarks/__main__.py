@@ -14,10 +14,10 @@ import numpy as np
 
 from benchmarks import notebook, pipeline, tables
 from benchmarks.report import TABLE, report_so_far, save
-from stages.params import baselines, nets
-from stages.params.reading import unknown
-from stages.program import running
-from stages.program.console import UserError, say
+from stages.shared.errors import UserError, unknown_name
+from stages.shared.params import baselines_section, nets_section
+from stages.shared.process.console import say
+from stages.shared.process.run import run
 
 # Recipes were chosen with seeds below 100.
 SEEDS = {"fast": range(101, 111)}
@@ -31,10 +31,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", nargs="*", help=f"models of params.yaml, or {', '.join(OTHER_PARTS)}; all if none")
     asked = parser.parse_args().part
-    models = [*baselines.load(), *nets.load()]
+    models = [*baselines_section.load(), *nets_section.load()]
     for part in asked:
         if part not in (*models, *OTHER_PARTS):
-            raise UserError(unknown(part, [*models, *OTHER_PARTS], "benchmark"))
+            raise UserError(unknown_name(part, [*models, *OTHER_PARTS], "benchmark"))
     named = [name for name in models if name in asked]
     report = report_so_far()
     for name in named if asked else models:
@@ -56,7 +56,7 @@ def main() -> None:
 
 def _compared(name: str) -> dict[str, Any]:
     """Measure a model both ways."""
-    net = name in nets.load()
+    net = name in nets_section.load()
     there = None
     if name in notebook.REACHED:
         say(f"{name}: the notebook's cell")
@@ -133,4 +133,4 @@ def _ratio(there: dict[str, Any] | None, here: dict[str, Any]) -> float | None:
 
 
 if __name__ == "__main__":
-    running.run("bench", main)
+    run("bench", main)

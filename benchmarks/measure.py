@@ -15,8 +15,9 @@ import numpy as np
 from benchmarks import notebook, ours
 from benchmarks.data import notebook_split, official_split
 from benchmarks.timing import Measured, stopwatch
-from stages.params import nets
-from stages.program import running
+from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.params import nets_section
+from stages.shared.process.run import peak_memory, run
 
 STEP_BATCH = 256
 STEPS = 30
@@ -42,7 +43,7 @@ def model(side: str, name: str, seed: int | None, split: str) -> dict[str, Any]:
     }
 
 
-def step(side: str, name: str, precision: nets.Precision) -> dict[str, Any]:
+def step(side: str, name: str, precision: nets_section.Precision) -> dict[str, Any]:
     """Time a net's training step on 256 digits, as Keras computes it or as declared here, in this precision.
 
     Returns
@@ -52,9 +53,9 @@ def step(side: str, name: str, precision: nets.Precision) -> dict[str, Any]:
     """
     import keras
 
-    from stages.building.nets import build, make_optimizer
+    from stages.shared.models.build_net import build, make_optimizer
 
-    net = nets.load_one(name)
+    net = nets_section.load_one(name)
     layers = {key: layer.model_copy(deep=True) for key, layer in net.layers.items()}
     if side == "notebook":
         for layer in layers.values():
@@ -81,7 +82,7 @@ def growth(name: str) -> dict[str, Any]:
     dict
         seconds: number of rows -> of a baseline, fitting and predicting 14,000 digits; of a net, one epoch.
     """
-    measure = _epoch(name) if name in nets.load() else _fit_and_predict(name)
+    measure = _epoch(name) if name in nets_section.load() else _fit_and_predict(name)
     return {"seconds": {str(rows): measure(rows) for rows in GROWING_ROWS}}
 
 
@@ -97,11 +98,11 @@ def _epoch(name: str) -> Callable[[int], float]:
     import keras
     import tensorflow as tf
 
-    from stages.building.nets import build, make_optimizer
-    from stages.params import training
+    from stages.shared.models.build_net import build, make_optimizer
+    from stages.shared.params import training_section
     from stages.train_nets.training import STEPS_AT_ONCE, batches
 
-    net, shared = nets.load_one(name), training.load()
+    net, shared = nets_section.load_one(name), training_section.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
     keras.utils.set_random_seed(0)
     made = build(name, net, 28, 28, ours.CLASSES)
@@ -131,23 +132,25 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--split", choices=["notebook", "official"], default="notebook")
     parser.add_argument("--tensorflow-defaults", action="store_true", help="as TensorFlow starts by itself")
-    parser.add_argument("--precision", choices=get_args(nets.Precision), default=nets.FULL_PRECISION, help="of a step")
+    parser.add_argument(
+        "--precision", choices=get_args(nets_section.Precision), default=nets_section.FULL_PRECISION, help="of a step"
+    )
     parser.add_argument("--output", type=Path, required=True)
     asked = parser.parse_args()
-    if asked.name in notebook.NETS or asked.name in nets.load():
+    if asked.name in notebook.NETS or asked.name in nets_section.load():
         if asked.tensorflow_defaults:
             os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
         else:
-            running.start_tensorflow()
+            start_tensorflow()
         import tensorflow  # noqa: F401
     if asked.what == "model":
         result = model(asked.side, asked.name, asked.seed, asked.split)
     else:
         growing = asked.what == "growth"
         result = growth(asked.name) if growing else step(asked.side, asked.name, asked.precision)
-    result["peak_memory_mb"] = round(running.peak_memory() / 1e6)
+    result["peak_memory_mb"] = round(peak_memory() / 1e6)
     asked.output.write_text(json.dumps(result), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    running.run("bench", main)
+    run("bench", main)

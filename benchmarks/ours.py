@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.data import Data
 from benchmarks.recipes import recipe
 from benchmarks.timing import Measured, stopwatch
-from stages.params import baselines, nets, training
+from stages.shared.params import baselines_section, nets_section, training_section
 
 CLASSES = 10
 
@@ -24,17 +24,17 @@ def run(name: str, data: Data, seed: int | None = None) -> Measured:
     seed : int, optional
         In place of the one in params.yaml.
     """
-    return _net(name, data, seed) if name in nets.load() else _baseline(name, data, seed)
+    return _net(name, data, seed) if name in nets_section.load() else _baseline(name, data, seed)
 
 
 def _baseline(name: str, data: Data, seed: int | None) -> Measured:
-    from stages.building import estimators
+    from stages.shared.models import build_classifier
     from stages.train_baselines import acceleration
     from stages.train_baselines.fitting import fit
 
-    declared, shared, where = baselines.load_one(name), training.load(), ("baselines", name)
+    declared, shared, where = baselines_section.load_one(name), training_section.load(), ("baselines", name)
     train, test = (part.reshape(len(part), -1) for part in (data.train_images, data.test_images))
-    model = estimators.build(declared.class_, declared.settings, shared.seed if seed is None else seed, where)
+    model = build_classifier.build(declared.class_, declared.settings, shared.seed if seed is None else seed, where)
     with acceleration.threads(shared.threads):
         with stopwatch() as fitting:
             fitted = fit(model, train, data.train_labels, shared.threads, where)
@@ -49,11 +49,11 @@ def _net(name: str, data: Data, seed: int | None) -> Measured:
     import keras
     import tensorflow as tf
 
-    from stages.building.fourier import plain
-    from stages.building.nets import build, make_optimizer
+    from stages.shared.models.build_net import build, make_optimizer
+    from stages.shared.models.fourier_conv2d import plain
     from stages.train_nets.training import probabilities, steps, train
 
-    net, shared = recipe(name), training.load()
+    net, shared = recipe(name), training_section.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
     keras.utils.set_random_seed(shared.seed if seed is None else seed)
     begun = time.perf_counter()

@@ -11,8 +11,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from benchmarks.timing import stopwatch
-from stages.program.console import UserError, say
-from stages.store.files.places import TIMINGS
+from stages.shared.errors import UserError
+from stages.shared.files.paths import TIMINGS
+from stages.shared.process.console import say
 
 REPEATS = 5  # of what takes seconds
 ONE_NET = ("nets", "mlp-48", "layers", "hidden", "units")

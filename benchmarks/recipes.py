@@ -5,8 +5,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.params import nets
-from stages.params.nets import Net
+from stages.shared.params import nets_section
+from stages.shared.params.nets_section import Net
 
 RECIPES = Path("benchmarks/recipes.yaml")
 
@@ -30,7 +30,7 @@ def recipe(name: str) -> Net:
     UserError
         params.yaml declares no such net.
     """
-    declared = nets.load_one(name).model_dump(by_alias=True, exclude_unset=True)
+    declared = nets_section.load_one(name).model_dump(by_alias=True, exclude_unset=True)
     return Net.model_validate({**declared, **recipes().get(name, {}), "early_stopping": None})
 
 

@@ -11,10 +11,10 @@ import psutil
 
 from benchmarks import growth, notebook, tables
 from benchmarks.recipes import described
-from stages.params import baselines, nets
 from stages.plot_weights.figures import write_png
-from stages.program.console import say
-from stages.store.files.writing import replacing
+from stages.shared.files.whole_files import replacing
+from stages.shared.params import baselines_section, nets_section
+from stages.shared.process.console import say
 
 REPORT = Path("reports/benchmark.json")
 TABLE = REPORT.with_suffix(".md")
@@ -66,7 +66,7 @@ def _versions() -> dict[str, str]:
 
 def save(report: dict[str, Any]) -> None:
     """Write what is measured so far, so that an interruption loses nothing."""
-    models = [*baselines.load(), *nets.load()]
+    models = [*baselines_section.load(), *nets_section.load()]
     for part in ("models", "growth"):
         report[part] = {name: report[part][name] for name in models if name in report[part]}
     with replacing(REPORT) as temporary:
@@ -75,7 +75,7 @@ def save(report: dict[str, Any]) -> None:
         temporary.write_text(markdown(report), encoding="utf-8")
     if report["growth"]:
         seconds = {name: {int(rows): value for rows, value in of.items()} for name, of in report["growth"].items()}
-        write_png(growth.growth_figure(seconds, list(nets.load())), PICTURE)
+        write_png(growth.growth_figure(seconds, list(nets_section.load())), PICTURE)
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -92,7 +92,7 @@ def markdown(report: dict[str, Any]) -> str:
         parts += [
             "\n".join(tables.remarks({name: row for name, row in rows.items() if name != UNSTEADY})),
             "## Recipes",
-            tables.recipe_table({name: described(name) for name in rows if name in nets.load()}),
+            tables.recipe_table({name: described(name) for name in rows if name in nets_section.load()}),
         ]
     if report["step"]:
         parts += [
@@ -105,7 +105,7 @@ def markdown(report: dict[str, Any]) -> str:
         cells = [row["notebook"] for name, row in rows.items() if row["notebook"] and name != "svc-rbf"]
         complete = len(cells) == len(notebook.REACHED) - 1
         seconds = sum(cell["fit_seconds"] + cell["predict_seconds"] for cell in cells) if complete else None
-        added = [name for name in nets.load() if name not in notebook.REACHED]
+        added = [name for name in nets_section.load() if name not in notebook.REACHED]
         parts += ["## Whole runs", tables.pipeline_table({**report["pipeline"], "added": added}, seconds)]
     if report["growth"]:
         parts += ["## More and more rows", f"![Seconds against training digits]({PICTURE.name})"]

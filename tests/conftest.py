@@ -9,7 +9,7 @@ from pathlib import Path
 import gto  # noqa: F401  DVC imports it late, and it closes whatever handlers logging has: before TensorFlow's
 import pytest
 
-from reliability.small_project import Project, make
+from tests.fixtures.small_project import Project, make
 
 # Before any test file imports TensorFlow, which reads them once: errors alone, and the kernels that the stages use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from stages.store import archives
-from stages.store.archives import check_archive, made_by_another_version, read_archive, write_archive
+from stages.shared.files import zip_archives
+from stages.shared.files.zip_archives import check_archive, made_by_another_version, read_archive, write_archive
 
 MEMBERS = [("b.json", b"{}" * 500), ("a/weights", bytes(range(256))), ("empty", b"")]
 
@@ -66,7 +66,7 @@ def test_a_sound_archive_passes_in_chunks(
             info.compress_type = compression
             info.extra = struct.pack("<HH", 0x9999, 3) + b"abc"
             archive.writestr(info, content)
-    monkeypatch.setattr(archives, "CHUNK", chunk)
+    monkeypatch.setattr(zip_archives, "CHUNK", chunk)
     lengths = []
     crc32 = zlib.crc32
 
@@ -85,8 +85,8 @@ def test_what_an_archive_may_unpack_to(tmp_path: Path, monkeypatch: pytest.Monke
     write_archive(path, [("a", bytes(3_000)), ("b", bytes(2_000))])
     size = path.stat().st_size
     for most_bytes, most_times, passes in ((5_000, 1, True), (4_999, 1, False), (1, -(-5_000 // size), True)):
-        monkeypatch.setattr(archives, "MOST_BYTES", most_bytes)
-        monkeypatch.setattr(archives, "MOST_TIMES", most_times)
+        monkeypatch.setattr(zip_archives, "MOST_BYTES", most_bytes)
+        monkeypatch.setattr(zip_archives, "MOST_TIMES", most_times)
         if passes:
             check_archive(path)
         else:
@@ -123,7 +123,7 @@ def test_a_directory_that_does_not_fit_its_members(
 def test_no_more_is_unpacked_than_tells_that_it_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_archive(tmp_path / "x", [("a", bytes(10_000))])
     directory(tmp_path / "x", 24, "<I", 100)
-    monkeypatch.setattr(archives, "CHUNK", 60)
+    monkeypatch.setattr(zip_archives, "CHUNK", 60)
     lengths = []
     crc32 = zlib.crc32
 
@@ -140,7 +140,7 @@ def test_a_member_goes_on_after_its_declared_end(tmp_path: Path, monkeypatch: py
     write_archive(tmp_path / "x", [("a", bytes(120))])
     directory(tmp_path / "x", 24, "<I", 60)
     directory(tmp_path / "x", 16, "<I", zlib.crc32(bytes(60)))
-    monkeypatch.setattr(archives, "CHUNK", 60)
+    monkeypatch.setattr(zip_archives, "CHUNK", 60)
     assert refused(tmp_path / "x") == "its member 'a' is not what its directory says"
 
 
@@ -152,7 +152,7 @@ def saved_by(path: Path, member: str, content: Any) -> str | None:
 def test_the_version_that_saved_a_model_is_compared_but_for_its_last_digit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "version", {"keras": "3.15.1", "scikit-learn": "1.9.0"}.__getitem__)
+    monkeypatch.setattr(zip_archives, "version", {"keras": "3.15.1", "scikit-learn": "1.9.0"}.__getitem__)
     for found, said in (
         ({"keras_version": "3.15.0"}, None),
         ({"keras_version": "3.14.1"}, "was saved by Keras 3.14.1, and this is Keras 3.15.1"),

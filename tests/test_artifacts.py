@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from reliability.small_project import ROOT
-from stages.store.files import places
+from stages.shared.files import paths
+from tests.fixtures.small_project import ROOT
 
 
 def section(file: str, name: str) -> dict[str, Any]:
@@ -15,8 +15,8 @@ def section(file: str, name: str) -> dict[str, Any]:
 
 
 def test_every_declared_model_is_an_artifact_with_all_that_describes_it() -> None:
-    files = {name: places.baseline_file(name) for name in section("params.yaml", "baselines")}
-    files |= {name: places.net_file(name) for name in section("params.yaml", "nets")}
+    files = {name: paths.baseline_file(name) for name in section("params.yaml", "baselines")}
+    files |= {name: paths.net_file(name) for name in section("params.yaml", "nets")}
     artifacts = section("dvc.yaml", "artifacts")
     assert set(artifacts) == set(files), "add the model to `artifacts` in dvc.yaml, or take it out there"
     for name, artifact in artifacts.items():

@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import ROOT
-from synthetic import digits, pixels
 
 from benchmarks import growth, notebook, ours, pipeline, tables
 from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
 from benchmarks.report import markdown, report_so_far
-from stages.params import baselines, nets
-from stages.params.reading import read, section
-from stages.program.console import UserError
+from stages.shared.errors import UserError
+from stages.shared.params import baselines_section, nets_section
+from stages.shared.params.settings import check_section
+from stages.shared.params.yaml_file import read
+from tests.fixtures.synthetic import digits, pixels
 
-NETS = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
-BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +49,8 @@ def test_every_model_of_the_notebook_has_a_cell_and_is_declared_here() -> None:
 def test_a_cells_net_has_the_layers_of_the_one_declared_here(name: str) -> None:
     import keras
 
-    from stages.building.fourier import plain
-    from stages.building.nets import build
+    from stages.shared.models.build_net import build
+    from stages.shared.models.fourier_conv2d import plain
 
     cell = keras.Sequential([keras.Input((28, 28, 1)), *notebook.NETS[name].layers(keras)])
     declared = plain(build(name, NETS[name], 28, 28, 10))
@@ -64,10 +65,10 @@ def test_a_cells_net_has_the_layers_of_the_one_declared_here(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["linear-svc", "sgd", "knn", "svc-rbf"])
 def test_a_cells_classifier_is_the_one_declared_here(name: str) -> None:
-    from stages.building import estimators
+    from stages.shared.models import build_classifier
 
     cell = notebook.classifier(name)
-    declared = estimators.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("here",))
+    declared = build_classifier.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("here",))
     assert type(cell) is type(declared)
     free = ("random_state", "n_jobs")  # what decides neither what is learned nor how well
     settings = [

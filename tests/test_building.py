@@ -7,31 +7,33 @@ import keras
 import numpy as np
 import pytest
 from conftest import ROOT
-from mistakes import CLASSES, DATA, Mistake
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
-from stages.building import estimators
-from stages.building.fourier import plain
-from stages.building.nets import build, check_probabilities, check_step, make_layer, make_optimizer
-from stages.check_models import trial
+from stages.check_models import trial_fit
 from stages.check_models.fitting_data import check_models
 from stages.check_params.classes import check_classes
 from stages.check_params.structure import check_structure
-from stages.params import baselines, nets
-from stages.params.declared import Declared
-from stages.params.nets import Layer, Net
-from stages.params.pictures import WeightMap
-from stages.params.reading import Place, lines_named, read, section
-from stages.program.console import UserError
+from stages.shared.errors import UserError
+from stages.shared.models import build_classifier
+from stages.shared.models.build_net import build, check_probabilities, check_step, make_layer, make_optimizer
+from stages.shared.models.fourier_conv2d import plain
+from stages.shared.params import baselines_section, nets_section
+from stages.shared.params.declared import Declared
+from stages.shared.params.mistakes import line_numbers
+from stages.shared.params.nets_section import Layer, Net
+from stages.shared.params.pictures_section import WeightMap
+from stages.shared.params.settings import check_section
+from stages.shared.params.yaml_file import Place, read
+from tests.fixtures.mistakes import CLASSES, DATA, Mistake
 
-DEFAULT = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
-BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
+DEFAULT = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
 
 FLATTEN = {"class": "Flatten"}
 SOFTMAX = {"class": "Dense", "units": "classes", "activation": "softmax"}
 WHERE: Place = ("nets", "x")
-NET = "params.yaml: nets.x"
+NET = "params.yaml: nets_section.x"
 
 
 def net(optimizer: Mapping[str, Any] | None = None, **layers: Mapping[str, Any]) -> Net:
@@ -587,7 +589,7 @@ def test_settings_that_only_a_step_looks_at_are_refused(declared: dict[str, Any]
 
 SEED = 42
 HERE: Place = ("baselines", "x")
-BASELINE = "params.yaml: baselines.x"
+BASELINE = "params.yaml: baselines_section.x"
 
 CLASSIFIERS = dict(all_estimators(type_filter="classifier"))
 # These need to be told of another classifier, or several.
@@ -606,7 +608,7 @@ DEPRECATED = {"PassiveAggressiveClassifier"}
 
 
 def classifier(name: str, **settings: Any) -> ClassifierMixin:
-    return estimators.build(name, settings, SEED, HERE)
+    return build_classifier.build(name, settings, SEED, HERE)
 
 
 def refused_classifier(name: str, **settings: Any) -> str:
@@ -773,11 +775,11 @@ def test_every_model_that_does_not_fit_the_data_is_told_at_once() -> None:
         )
     first, second = str(caught.value).splitlines()
     assert first.startswith(
-        "params.yaml: nets.cnn-15x15.layers.filters: Conv2D does not fit what comes in, (None, 12, 12, 1)"
+        "params.yaml: nets_section.cnn-15x15.layers.filters: Conv2D does not fit what comes in, (None, 12, 12, 1)"
     )
     # 12 - 5 + 1 = 8 < 9
     assert second.startswith(
-        "params.yaml: nets.deep-cnn.layers.filters2: Conv2D does not fit what comes in, (None, 8, 8, 32)"
+        "params.yaml: nets_section.deep-cnn.layers.filters2: Conv2D does not fit what comes in, (None, 8, 8, 32)"
     )
 
 
@@ -861,7 +863,7 @@ def test_a_classifier_that_cannot_be_saved_is_refused_before_it_is_fitted(declar
 def test_a_classifier_that_the_few_synthetic_images_do_not_suit_is_left_to_the_real_ones() -> None:
     for settings in ({"priors": [0.1] * 10}, {"var_smoothing": 1e-9}):
         model = classifier("GaussianNB", **settings)
-        assert (trial.fitted(model, 10) is None) == ("priors" in settings)
+        assert (trial_fit.fitted(model, 10) is None) == ("priors" in settings)
         declared = {"x": Declared.model_validate({"class": "GaussianNB", **settings})}
         check_models(declared, {}, {"x": {}}, image_size=(28, 28), classes=10, seed=SEED)
 
@@ -869,8 +871,8 @@ def test_a_classifier_that_the_few_synthetic_images_do_not_suit_is_left_to_the_r
 def test_a_trial_fit_is_short_and_leaves_the_classifier_as_it_is() -> None:
     forest = {"class": "RandomForestClassifier", "n_estimators": 100_000}
     model = classifier("BaggingClassifier", estimator=forest, n_estimators=100_000)
-    fitted = trial.fitted(model, 3)
-    assert fitted is not None and [len(each) for each in fitted.estimators_] == [trial.ROUNDS] * trial.ROUNDS
+    fitted = trial_fit.fitted(model, 3)
+    assert fitted is not None and [len(each) for each in fitted.estimators_] == [trial_fit.ROUNDS] * trial_fit.ROUNDS
     assert (model.n_estimators, model.estimator.n_estimators) == (100_000, 100_000)
 
 
@@ -895,7 +897,7 @@ def test_what_the_libraries_and_the_data_tell_names_the_line(
     declared = [
         {key: each for key, each in models.items() if key == name} for models in (sections.baselines, sections.nets)
     ]
-    with pytest.raises(UserError) as caught, lines_named(content):
+    with pytest.raises(UserError) as caught, line_numbers(content):
         check_classes(*declared, SEED)
         assert mistake in DATA, "the data are not needed to tell"
         pictures = {key: each for key, each in sections.pictures.weights.items() if key == name}
@@ -914,7 +916,7 @@ def test_a_mistake_of_each_of_several_models_is_told_with_its_line(edited_params
     content = read()
     sections = check_structure(content)
     declared = {"sgd": sections.baselines["sgd"]}, {"deep-cnn": sections.nets["deep-cnn"]}
-    with pytest.raises(UserError) as caught, lines_named(content):
+    with pytest.raises(UserError) as caught, line_numbers(content):
         check_models(*declared, sections.pictures.weights, image_size=(28, 28), classes=10, seed=SEED)
     assert str(caught.value).splitlines() == [
         f"params.yaml, line {mistake.line(text)}: {mistake.said}" for mistake in (picture, kernel)

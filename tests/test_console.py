@@ -7,7 +7,7 @@ import termios
 
 import pytest
 
-from stages.program import console
+from stages.shared.process import console
 
 
 def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,52 +1,20 @@
 """dvc.yaml against the code: every file that a stage imports and every section that it reads is listed."""
 
 import ast
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from reliability.small_project import ROOT
+from stages.shared.errors import UserError
+from tests.fixtures.small_project import ROOT
+from tools.libraries import differing, locked
+from tools.stage_deps import closure, written
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
 SECTIONS = {"fetch", "split", "training", "baselines", "nets", "pictures"}
-
-
-def module_files(name: str) -> set[Path]:
-    """Files that an import of this dotted name loads from the repository."""
-    path = ROOT / Path(*name.split("."))
-    return {file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()}
-
-
-def imports(file: Path) -> set[Path]:
-    """Files of the repository that a file imports, anywhere in it."""
-    found: set[Path] = set()
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file} imports relatively, which this test does not follow"
-            # `from package import module` and `from module import name` look alike.
-            names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "stages":
-                found |= {path for i in range(1, len(parts) + 1) for path in module_files(".".join(parts[:i]))}
-    return found
-
-
-def closure(file: Path) -> set[Path]:
-    """All files of the repository that running a file can load."""
-    seen: set[Path] = set()
-    waiting = {file}
-    while waiting:
-        current = waiting.pop()
-        seen.add(current)
-        waiting |= imports(current) - seen
-    return seen
 
 
 def listed(stage: str, key: str) -> list[str]:
@@ -57,14 +25,37 @@ def folder_of(stage: str) -> str:
     return f"stages/{stage.replace('-', '_')}"
 
 
-@pytest.mark.parametrize("stage", PIPELINE)
-def test_deps_cover_every_file_that_the_stage_can_import(stage: str) -> None:
-    files = {path.relative_to(ROOT).as_posix() for path in closure(ROOT / folder_of(stage) / "__main__.py")}
-    code = [dep for dep in listed(stage, "deps") if dep.startswith("stages/")]
-    missing = {file for file in files if not any(file == dep or file.startswith(f"{dep}/") for dep in code)}
-    assert not missing, f"{stage} imports files that dvc.yaml does not list"
-    unused = {dep for dep in code if not any(file == dep or file.startswith(f"{dep}/") for file in files)}
-    assert not unused, f"dvc.yaml lists files that {stage} does not import"
+def test_dvc_yaml_lists_the_code_and_the_libraries_of_every_stage() -> None:
+    text = (ROOT / "dvc.yaml").read_text()
+    assert written(text, ROOT) == text, "run 'python -m tools.stage_deps'"
+
+
+def test_libraries_json_has_the_locked_versions_and_these_are_installed() -> None:
+    versions = json.loads((ROOT / "libraries.json").read_text())
+    assert versions == locked((ROOT / "requirements.txt").read_text()), "run 'python -m tools.libraries'"
+    assert differing(versions) == []
+
+
+def test_a_library_with_two_versions_is_refused() -> None:
+    text = (ROOT / "requirements.txt").read_text()
+    with pytest.raises(UserError, match=r"scipy .*1\.0, 1\.17"):
+        locked(text + "scipy==1.0 ; python_full_version < '3.12'\n")
+
+
+@pytest.mark.parametrize(
+    ("library", "reruns"),
+    [("ruff", set()), ("matplotlib", {"plot-weights"}), ("keras", {"check-params", "check-models", "train-nets"})],
+)
+def test_a_new_version_of_a_library_reruns_the_stages_that_use_it(library: str, reruns: set[str]) -> None:
+    dependent = {
+        stage
+        for stage, definition in PIPELINE.items()
+        for item in definition["params"]
+        if isinstance(item, dict) and library in (item.get("libraries.json") or [])
+    }
+    assert reruns <= dependent
+    assert reruns or not dependent
+    assert "train-baselines" not in dependent
 
 
 @pytest.mark.parametrize("stage", PIPELINE)
@@ -73,11 +64,11 @@ def test_params_cover_every_section_that_the_stage_reads(stage: str) -> None:
     own = (ROOT / folder_of(stage)).rglob("*.py")
     for file in own:
         for node in ast.walk(ast.parse(file.read_text())):
-            # `from stages.params import nets` gives the section's `load`; `from stages.params.nets import Net` a type.
-            if isinstance(node, ast.ImportFrom) and node.module == "stages.params":
-                read |= {alias.name for alias in node.names}
+            # `from stages.shared.params import nets_section` reads the section; an import from it gives a type.
+            if isinstance(node, ast.ImportFrom) and node.module == "stages.shared.params":
+                read |= {alias.name.removesuffix("_section") for alias in node.names}
     tracked = {"*"} if "params.yaml" in listed(stage, "params") else set()
-    tracked |= {param.split(".")[0] for param in listed(stage, "params")}
+    tracked |= {param.split(".")[0] for param in listed(stage, "params") if param != "libraries.json"}
     assert read <= SECTIONS
     assert "*" in tracked or read == tracked
 
@@ -91,8 +82,8 @@ def test_no_stage_that_trains_or_chooses_depends_on_the_test_labels(stage: str) 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_imports_no_other_stage(stage: str) -> None:
     others = [folder_of(other) for other in PIPELINE if other != stage]
-    for file in closure(ROOT / folder_of(stage) / "__main__.py"):
-        assert not any(file.is_relative_to(ROOT / other) for other in others)
+    files, _ = closure(Path(folder_of(stage), "__main__.py"), ROOT)
+    assert not any(file.is_relative_to(other) for file in files for other in others)
 
 
 def test_every_stage_depends_on_the_checked_parameters() -> None:

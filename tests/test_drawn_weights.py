@@ -8,11 +8,11 @@ from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
-from synthetic import digits, pixels
 
-from stages.building.weights import linear_weights, net_weights
-from stages.params.pictures import MAPS_AT_MOST, WeightMap
-from stages.plot_weights.models import drawn_weights
+from stages.plot_weights.weight_figures import drawn_weights
+from stages.shared.models.drawable_weights import linear_weights, net_weights
+from stages.shared.params.pictures_section import MAPS_AT_MOST, WeightMap
+from tests.fixtures.synthetic import digits, pixels
 
 NAMES = ["zero", "one", "two"]
 

@@ -14,10 +14,9 @@ from sklearn.metrics import classification_report, f1_score, log_loss, precision
 from stages.evaluate.__main__ import main
 from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
 from stages.evaluate.metrics import accuracy, confusion, mcnemar, model_metrics, per_class, report, wilson
-from stages.program.console import UserError
-from stages.store import arrays, reports
-from stages.store.files import places
-from stages.store.predictions import Predictions, ScoreKind, save_facts, save_predictions
+from stages.shared.errors import UserError
+from stages.shared.files import datasets, formats, paths
+from stages.shared.files.predictions import Predictions, ScoreKind, save_facts, save_predictions
 
 Codes = NDArray[np.int64]
 
@@ -437,9 +436,9 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(PARAMS)
     images = np.zeros((6, 4, 4), np.float32)
-    arrays.save_classes(NAMES, 4, 4)
-    arrays.save_set("validation", images, codes(0, 1, 2, 0, 1, 2))
-    arrays.save_set("test", images, codes(0, 0, 1, 1, 2, 2))
+    datasets.save_classes(NAMES, 4, 4)
+    datasets.save_set("validation", images, codes(0, 1, 2, 0, 1, 2))
+    datasets.save_set("test", images, codes(0, 0, 1, 1, 2, 2))
     store("linear", codes(0, 1, 2, 0, 1, 1), codes(0, 0, 1, 1, 2, 0), "decision", 51)
     store("dummy", codes(0, 0, 0, 0, 0, 0), codes(0, 0, 0, 0, 0, 0), "none", None)
     store("net", codes(0, 1, 2, 0, 1, 2), codes(0, 0, 1, 1, 1, 0), "probability", 51)
@@ -448,7 +447,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main()
-    found = {path.stem: json.loads(path.read_text()) for path in places.METRICS.iterdir()}
+    found = {path.stem: json.loads(path.read_text()) for path in paths.METRICS.iterdir()}
     assert set(found) == {"linear", "dummy", "net"}
     assert all(list(metrics) == KEYS for metrics in found.values())
     assert [found[name]["test_accuracy"] for name in ("linear", "dummy", "net")] == [0.833333, 0.333333, 0.666667]
@@ -457,7 +456,7 @@ def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.Cap
     assert found["linear"]["test_log_loss"] is None and found["dummy"]["test_log_loss"] is None
     expected = -(4 * math.log(0.5) + 2 * math.log(0.25)) / 6
     assert found["net"]["test_log_loss"] == pytest.approx(expected, abs=1e-6)
-    assert json.loads(places.SUMMARY.read_text()) == {"linear": 0.833333, "dummy": 0.333333, "net": 1.0}
+    assert json.loads(paths.SUMMARY.read_text()) == {"linear": 0.833333, "dummy": 0.333333, "net": 1.0}
     # The net is first: it was better on the validation set.
     assert capsys.readouterr().out.splitlines() == [
         "evaluate:  1. net: accuracy: validation 1.0000, test 0.6667",
@@ -471,7 +470,7 @@ def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.Cap
 
 def test_the_stage_s_tables_hold_the_class_names(trained: Path) -> None:
     main()
-    confused = reports.load_table(places.CONFUSION / "linear.csv")
+    confused = formats.load_table(paths.CONFUSION / "linear.csv")
     assert confused.to_numpy().tolist() == [
         ["NA", "NA"],
         ["NA", "NA"],
@@ -480,21 +479,21 @@ def test_the_stage_s_tables_hold_the_class_names(trained: Path) -> None:
         ["true", "true"],
         ["true", "NA"],
     ]
-    table = reports.load_table(places.PER_CLASS)
+    table = formats.load_table(paths.PER_CLASS)
     assert table["class"].tolist() == NAMES * 3
     assert table["model"].tolist() == ["linear"] * 3 + ["dummy"] * 3 + ["net"] * 3
     assert table["recall"].tolist()[:3] == ["1.0", "1.0", "0.5"]
-    assert "NA" in (places.CLASSIFICATION / "net.txt").read_text()
+    assert "NA" in (paths.CLASSIFICATION / "net.txt").read_text()
 
 
 def test_the_stage_s_leaderboard_is_the_same_in_three_formats(trained: Path) -> None:
     main()
-    rows = reports.load_json(places.LEADERBOARD)
+    rows = formats.load_json(paths.LEADERBOARD)
     assert [row["model"] for row in rows] == ["net", "linear", "dummy"]
-    table = reports.load_table(places.LEADERBOARD.with_suffix(".csv"))
+    table = formats.load_table(paths.LEADERBOARD.with_suffix(".csv"))
     assert table["model"].tolist() == ["net", "linear", "dummy"]
     assert table["parameters"].tolist() == ["51", "51", ""]
-    text = places.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
+    text = paths.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
     assert [cells(line)[0] for line in text.splitlines()[2:5]] == ["**net** ⚠", "linear", "dummy ⚠"]
     assert "Test: 6 images" in text
 
@@ -508,12 +507,12 @@ def test_the_stage_writes_the_same_bytes_every_time(trained: Path) -> None:
 
 
 def test_without_a_validation_set_the_stage_ranks_by_the_test_set(trained: Path) -> None:
-    arrays.save_set("validation", np.zeros((0, 4, 4), np.float32), codes())
+    datasets.save_set("validation", np.zeros((0, 4, 4), np.float32), codes())
     store("linear", codes(), codes(0, 0, 1, 1, 2, 0), "decision", 51)
     store("dummy", codes(), codes(0, 0, 0, 0, 0, 0), "none", None)
     store("net", codes(), codes(0, 0, 1, 1, 1, 0), "probability", 51)
     main()
-    rows = reports.load_json(places.LEADERBOARD)
+    rows = formats.load_json(paths.LEADERBOARD)
     assert [(row["model"], row["validation_accuracy"]) for row in rows] == [
         ("linear", None),
         ("net", None),
@@ -528,7 +527,7 @@ def test_the_stage_removes_files_of_models_that_are_no_longer_declared(
     left = ["models/baselines/gone.skops", "models/nets/linear.keras", "reports/history/gone.csv"]
     kept = ["models/baselines/linear.skops", "models/nets/net.keras", "reports/history/net.csv"]
     for name in left + kept:
-        reports.save_text(Path(name), "")
+        formats.save_text(Path(name), "")
     main()
     left += ["models/facts/gone.json", "models/predictions/gone.npz"]
     said = capsys.readouterr().out.splitlines()
@@ -537,11 +536,11 @@ def test_the_stage_removes_files_of_models_that_are_no_longer_declared(
     ]
     assert not any(Path(name).exists() for name in left)
     assert all(Path(name).exists() for name in kept)
-    assert {row["model"] for row in reports.load_json(places.LEADERBOARD)} == {"linear", "dummy", "net"}
+    assert {row["model"] for row in formats.load_json(paths.LEADERBOARD)} == {"linear", "dummy", "net"}
 
 
 def test_the_stage_names_a_model_that_has_not_been_trained(trained: Path) -> None:
-    (places.PREDICTIONS / "net.npz").unlink()
+    (paths.PREDICTIONS / "net.npz").unlink()
     with pytest.raises(UserError) as caught:
         main()
     assert str(caught.value) == (
@@ -554,4 +553,4 @@ def test_the_stage_has_nothing_to_say_of_no_model(trained: Path) -> None:
     with pytest.raises(UserError) as caught:
         main()
     assert str(caught.value) == "params.yaml declares no model; 'baselines' and 'nets' are both empty"
-    assert (places.PREDICTIONS / "net.npz").exists()
+    assert (paths.PREDICTIONS / "net.npz").exists()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from ruamel.yaml import YAML
 
-from reliability.small_project import BASELINES, NETS, ROOT, Project
+from tests.fixtures.small_project import BASELINES, NETS, ROOT, Project
 from tools.experiments import differing
 
 pytestmark = pytest.mark.slow

@@ -23,17 +23,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from openml_server import changed, columns_of, openml, unknown_data
 
-from reliability.data import FAULTS as KINDS
-from reliability.data import SOUND, campaign
-from reliability.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
-from reliability.loopback import Answer, Loopback
 from stages.fetch import download, idx, network, sources
 from stages.fetch.__main__ import main
 from stages.fetch.openml import as_images, as_labels
-from stages.program.console import UserError
-from stages.store.files.writing import alone
+from stages.shared.errors import UserError
+from stages.shared.files.whole_files import locked
+from tests.campaigns.data import FAULTS as KINDS
+from tests.campaigns.data import SOUND, campaign
+from tests.fixtures.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
+from tests.fixtures.loopback import Answer, Loopback
+from tests.fixtures.openml_server import changed, columns_of, openml, unknown_data
 
 ROOT = Path(__file__).resolve().parents[1]
 MNIST = ROOT / "data" / "mnist"
@@ -163,7 +163,7 @@ def test_passing_errors_are_tried_again(status: int, site: Loopback) -> None:
 def test_long_download_shows_progress(
     site: Loopback, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stages.program.console.SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("stages.shared.process.console.SECONDS_BETWEEN_LINES", 0.0)
     content = digits().files()
     fetch(site.serve("mnist", content))
     size = len(content[TRAIN_IMAGES])
@@ -883,7 +883,7 @@ def test_a_fetch_waits_for_one_that_is_writing(tmp_path: Path) -> None:
     source = write(tmp_path / "source", digits().files())
     older = {"images.npy": b"older", "labels.npy": b"data"}
     write(tmp_path / "data" / "raw", older)
-    with alone(Path("data/raw")):
+    with locked(Path("data/raw")):
         process = started(tmp_path, str(source))
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=3)

@@ -16,7 +16,6 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from stages.building.weights import weight_maps
 from stages.plot_weights.confusion import confusion_figure
 from stages.plot_weights.curves import all_nets_figure, learning_curves_figure
 from stages.plot_weights.digits import confidently_wrong, sample_figure, wrong_figure
@@ -24,7 +23,8 @@ from stages.plot_weights.figures import class_labels, fitted, text_width, write_
 from stages.plot_weights.image_maps import grid, image_map
 from stages.plot_weights.leaderboard import leaderboard_figure
 from stages.plot_weights.scales import stretch, unstretch
-from stages.plot_weights.weights import weight_map_figure, weight_matrix_figure
+from stages.plot_weights.weight_maps import weight_map_figure, weight_matrix_figure
+from stages.shared.models.drawable_weights import weight_maps
 
 DIGITS = [str(digit) for digit in range(10)]
 LONG = ["Acute myeloid leukaemia with maturation", "T-shirt/top", "costs $5 or_$6"]
@@ -507,7 +507,7 @@ import numpy as np
 from stages.plot_weights.confusion import confusion_figure
 from stages.plot_weights.curves import learning_curves_figure
 from stages.plot_weights.figures import write_png
-from stages.plot_weights.weights import weight_map_figure
+from stages.plot_weights.weight_maps import weight_map_figure
 
 rng = np.random.default_rng(3)
 names = list("0123456789")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from stages.building.fourier import FourierConv2D, fourier_convolution, plain
+from stages.shared.models.fourier_conv2d import FourierConv2D, fourier_convolution, plain
 
 SHAPES = [  # n, height, width, channels, kernel height, kernel width, filters
     (3, 24, 24, 5, 9, 9, 7),

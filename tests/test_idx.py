@@ -11,7 +11,7 @@ import pytest
 
 from stages.fetch import idx
 from stages.fetch.checks import Part, check_classes, check_sums, join
-from stages.program.console import UserError
+from stages.shared.errors import UserError
 
 IMAGES, LABELS = 0x803, 0x801
 

@@ -14,22 +14,23 @@ import numpy as np
 import psutil
 import pytest
 from conftest import ROOT
-from synthetic import digits
 
-from stages.building import memory
-from stages.building.memory import available_memory, check_memory, least_need
-from stages.building.nets import build, make_optimizer
 from stages.check_models.__main__ import main as check_models_main
 from stages.normalise_and_split.__main__ import main as split_main
-from stages.params import nets
-from stages.params.nets import Net
-from stages.params.reading import read, section
-from stages.program.console import UserError
-from stages.store import arrays
+from stages.shared.errors import UserError
+from stages.shared.files import datasets
+from stages.shared.models import memory_estimate
+from stages.shared.models.build_net import build, make_optimizer
+from stages.shared.models.memory_estimate import available_memory, check_memory, least_need
+from stages.shared.params import nets_section
+from stages.shared.params.nets_section import Net
+from stages.shared.params.settings import check_section
+from stages.shared.params.yaml_file import read
 from stages.train_nets.__main__ import main as train_nets_main
 from stages.train_nets.training import train
+from tests.fixtures.synthetic import digits
 
-NETS = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 MNIST: dict[str, int] = {"rows": 50_400, "height": 28, "width": 28, "classes": 10}
 GB = 10**9
 
@@ -232,9 +233,9 @@ def test_a_containers_limit_counts(
         names = first if folder.startswith("memory") else ("memory.max", "memory.current")
         for name, content in zip((*names, "memory.stat"), contents, strict=True):
             (tmp_path / folder / name).write_text(content + "\n")
-    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "own")
-    monkeypatch.setattr(memory, "CONTROL_GROUPS", tmp_path)
-    assert memory._left_in_control_groups() == left
+    monkeypatch.setattr(memory_estimate, "OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory_estimate, "CONTROL_GROUPS", tmp_path)
+    assert memory_estimate._left_in_control_groups() == left
     swap = psutil.swap_memory().free
     if left:
         assert available_memory() - swap <= left[0]
@@ -254,7 +255,7 @@ def divided(workspace: Path, edited_params: Any) -> Path:
         ("units: 128", "units: 2000000000000"),
     )
     images, labels = digits(200)
-    arrays.save_raw(arrays.Raw(images, labels.astype(np.uint8), None))
+    datasets.save_raw(datasets.Raw(images, labels.astype(np.uint8), None))
     split_main()
     return workspace
 

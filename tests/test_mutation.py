@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from reliability.code import by_folder, never_run, shares
-from reliability.mutation import ROOT, Judged, Survivor, Tried, explanations, judged, superfluous
+from tests.campaigns.code import by_folder, never_run, shares
+from tests.campaigns.mutation import ROOT, Judged, Survivor, Tried, explanations, judged, superfluous
 
 ONE, OTHER = Survivor("a.py", "x > 1", "x >= 1"), Survivor("a.py", "x > 1", "x > 2")
 
@@ -51,5 +51,5 @@ def test_coverage_is_summed_over_files() -> None:
 def test_a_file_that_is_never_run_is_named() -> None:
     every = {str(path.relative_to(ROOT)): {} for path in (ROOT / "stages").rglob("*.py")}
     assert never_run(every) == []
-    every.pop("stages/program/console.py")
-    assert never_run(every) == ["stages/program/console.py"]
+    every.pop("stages/shared/process/console.py")
+    assert never_run(every) == ["stages/shared/process/console.py"]

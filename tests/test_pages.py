@@ -20,11 +20,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
-from stores import MODELS, NAMES, NETS, SIDE, write_store
 
-from reliability.small_project import ROOT, Project
 from stages.report.__main__ import main as write_report
-from stages.store import pages
+from stages.shared.files import pages
+from tests.fixtures.small_project import ROOT, Project
+from tests.fixtures.stores import MODELS, NAMES, NETS, SIDE, write_store
 from tools.plots_template import TEMPLATE, library, template
 
 SECONDS = 60  # for a page to be drawn; a busy machine is slow

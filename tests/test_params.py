@@ -9,14 +9,21 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-from mistakes import CLASSES, NET_KEYS, SECTIONS, STRUCTURE, Mistake, line_with
 
-from reliability.small_project import prepare
 from stages.check_params import __main__ as check_params
 from stages.check_params.structure import check_structure
-from stages.params import baselines, fetch, nets, pictures, split, training
-from stages.params.reading import read
-from stages.program.console import UserError
+from stages.shared.errors import UserError
+from stages.shared.params import (
+    baselines_section,
+    fetch_section,
+    nets_section,
+    pictures_section,
+    split_section,
+    training_section,
+)
+from stages.shared.params.yaml_file import read
+from tests.fixtures.mistakes import CLASSES, NET_KEYS, SECTIONS, STRUCTURE, Mistake, line_with
+from tests.fixtures.small_project import prepare
 
 Edit = Callable[..., str]
 
@@ -57,21 +64,25 @@ def test_the_default_file_is_in_order(workspace: Path) -> None:
 
 
 def test_every_section_is_read_on_its_own(workspace: Path) -> None:
-    assert fetch.load().source == "data/mnist"
-    assert (split.load().test, split.load().validation, split.load().random_state) == (0.2, 0.1, 42)
-    assert training.load().train_accuracy_rows == 10_000
-    assert baselines.load_one("sgd").class_ == "SGDClassifier"
-    assert baselines.load_one("sgd").settings == {"alpha": 1e-4, "max_iter": 5000}
-    assert nets.load_one("cnn-15x15").layers["filters"].settings["kernel_size"] == [15, 15]
-    assert pictures.load().weights["sgd"]["coefficients"].columns == 5
+    assert fetch_section.load().source == "data/mnist"
+    assert (split_section.load().test, split_section.load().validation, split_section.load().random_state) == (
+        0.2,
+        0.1,
+        42,
+    )
+    assert training_section.load().train_accuracy_rows == 10_000
+    assert baselines_section.load_one("sgd").class_ == "SGDClassifier"
+    assert baselines_section.load_one("sgd").settings == {"alpha": 1e-4, "max_iter": 5000}
+    assert nets_section.load_one("cnn-15x15").layers["filters"].settings["kernel_size"] == [15, 15]
+    assert pictures_section.load().weights["sgd"]["coefficients"].columns == 5
 
 
 def test_a_model_that_is_not_declared_is_refused_by_name(workspace: Path) -> None:
     with pytest.raises(UserError) as caught:
-        baselines.load_one("sgdd")
+        baselines_section.load_one("sgdd")
     assert str(caught.value) == "params.yaml declares no baseline 'sgdd'; it declares linear-svc, sgd, knn, svc-rbf"
     with pytest.raises(UserError) as caught:
-        nets.load_one("sgd")
+        nets_section.load_one("sgd")
     assert str(caught.value) == (
         "params.yaml declares no net 'sgd'; it declares softmax, mlp-48, mlp-128-64, cnn-15x15, deep-cnn, fast, best"
     )
@@ -91,7 +102,7 @@ def test_a_model_that_is_not_declared_is_refused_by_name(workspace: Path) -> Non
 def test_values_at_the_edge_are_taken(edited_params: Edit, old: str, new: str, value: object) -> None:
     edited_params((old, new))
     key = new.split(":")[0]
-    found = getattr(split.load(), key)
+    found = getattr(split_section.load(), key)
     assert found == value and type(found) is type(value)
 
 
@@ -100,8 +111,8 @@ def test_a_truth_value_with_an_anchor_is_no_number(edited_params: Edit) -> None:
         ("class: LinearSVC", "class: LinearSVC\n    fit_intercept: &flag true"),
         ("class: SGDClassifier", "class: SGDClassifier\n    average: *flag"),
     )
-    assert baselines.load_one("linear-svc").settings["fit_intercept"] is True
-    assert baselines.load_one("sgd").settings["average"] is True
+    assert baselines_section.load_one("linear-svc").settings["fit_intercept"] is True
+    assert baselines_section.load_one("sgd").settings["average"] is True
 
 
 def test_models_need_not_be_of_both_kinds(workspace: Path) -> None:
@@ -115,7 +126,7 @@ def test_an_optimiser_and_early_stopping_need_not_be_declared(edited_params: Edi
         ("    optimizer: {class: Adam}\n    epochs: 30", "    epochs: 30"),
         ("    batch_size: 512\n    early_stopping: {patience: 10}", "    batch_size: 512\n    seed: 7"),
     )
-    net = nets.load_one("softmax")
+    net = nets_section.load_one("softmax")
     assert (net.optimizer.class_, net.optimizer.settings, net.early_stopping, net.seed) == ("Adam", {}, None, 7)
 
 
@@ -152,7 +163,7 @@ def test_openml_as_source_needs_the_data_set(edited_params: Edit) -> None:
 
 def test_inputs_of_null_are_the_layer_before(edited_params: Edit) -> None:
     edited_params(("hidden1: {class: Dense", "hidden1: {inputs: null, class: Dense"))
-    assert nets.load_one("mlp-128-64").layers["hidden1"].input_names is None
+    assert nets_section.load_one("mlp-128-64").layers["hidden1"].input_names is None
 
 
 # Sections
@@ -189,13 +200,13 @@ def test_a_section_that_is_missing(edited_params: Edit, section: str) -> None:
         ),
         (
             ONE_BASELINE + "nets: {a: {layers: {}, epochs: 1, batch_size: 2}}\n",
-            ["line {nets}: nets.a.layers: is a mapping: must have at least 1 item, not 0"],
+            ["line {nets}: nets_section.a.layers: is a mapping: must have at least 1 item, not 0"],
         ),
         (
             ONE_BASELINE + "nets: {a: {layers: [Flatten], epochs: 1, batch_size: 2}}\n",
-            ["line {nets}: nets.a.layers: is a list: must be a mapping of name -> layer"],
+            ["line {nets}: nets_section.a.layers: is a list: must be a mapping of name -> layer"],
         ),
-        (ONE_BASELINE + "nets: {a: null}\n", ["line {nets}: nets.a: is null: must be a mapping of settings"]),
+        (ONE_BASELINE + "nets: {a: null}\n", ["line {nets}: nets_section.a: is null: must be a mapping of settings"]),
     ],
 )
 def test_sections_of_models_that_are_no_mappings(workspace: Path, models: str, sentences: list[str]) -> None:
@@ -310,9 +321,9 @@ def test_the_stage_as_a_program_ends_with_code_1_and_no_traceback(edited_params:
     assert ended.returncode == 1
     assert ended.stdout == ""
     assert ended.stderr.splitlines() == [
-        f"check-params: params.yaml, line {line_with(text, 'threads: -1')}: training.threads: is -1: "
+        f"check-params: params.yaml, line {line_with(text, 'threads: -1')}: training_section.threads: is -1: "
         "must be greater than or equal to 0",
-        f"check-params: params.yaml, line {line_with(text, 'epoch: 30')}: nets.softmax: unknown key 'epoch'; "
+        f"check-params: params.yaml, line {line_with(text, 'epoch: 30')}: nets_section.softmax: unknown key 'epoch'; "
         f"did you mean 'epochs'? allowed: {NET_KEYS}",
     ]
     assert not Path("data").exists()
@@ -320,7 +331,7 @@ def test_the_stage_as_a_program_ends_with_code_1_and_no_traceback(edited_params:
 
 def test_a_mistyped_setting_that_dvc_lets_through_is_refused(tmp_path: Path) -> None:
     project = prepare(tmp_path / "project")
-    ran = project.run("dvc", "exp", "run", "--name", "mistyped", "-S", "+nets.dense.epoch=3")
+    ran = project.run("dvc", "exp", "run", "--name", "mistyped", "-S", "+nets_section.dense.epoch=3")
     # DVC has written it into the file, and would have trained as before.
     line = line_with(project.read("params.yaml"), "epoch: 3")
     sentence = f"nets.dense: unknown key 'epoch'; did you mean 'epochs'? allowed: {NET_KEYS}"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from jsonschema import Draft7Validator
-from mistakes import CLASSES, DATA, STRUCTURE, Mistake
 from ruamel.yaml import YAML
 
+from tests.fixtures.mistakes import CLASSES, DATA, STRUCTURE, Mistake
 from tools.params_schema import schema, written
 
 FILE = ROOT / "params.schema.json"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reliability.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
+from tests.fixtures.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
 
 MODELS = [*BASELINES, *NETS]
 AFTER_TRAINING = {"evaluate", "plot-weights", "report"}

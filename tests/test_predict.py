@@ -1,4 +1,4 @@
-"""python -m stages.predict: pictures of digits as people make them, any model, and a sentence for each fault."""
+"""python -m inference.predict: pictures of digits as people make them, any model, and a sentence for each fault."""
 
 import gzip
 import io
@@ -20,16 +20,16 @@ from PIL.PngImagePlugin import PngInfo
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
-from reliability.small_project import ROOT
+from inference.predict import main
+from inference.prepare_image import prepare
+from inference.read_image import as_grey, read_picture
 from stages.fetch.idx import read_images, read_labels
-from stages.predict.__main__ import main
-from stages.predict.preparing import prepare
-from stages.predict.reading import as_grey, read_picture
-from stages.program.console import UserError
-from stages.store.arrays import save_classes
-from stages.store.baselines import load_baseline, save_baseline
-from stages.store.files import places
-from stages.store.nets import load_net, save_net
+from stages.shared.errors import UserError
+from stages.shared.files import paths
+from stages.shared.files.datasets import save_classes
+from stages.shared.files.keras_models import load_net, save_net
+from stages.shared.files.skops_models import load_baseline, save_baseline
+from tests.fixtures.small_project import ROOT
 
 Pixels = NDArray[np.uint8]
 
@@ -181,8 +181,8 @@ def test_the_best_net_gives_a_picture_the_class_that_it_gives_the_array(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(ROOT)
-    board = [row["model"] for row in json.loads((ROOT / places.LEADERBOARD).read_text())]
-    best = next((name for name in board if places.net_file(name).is_file()), None)
+    board = [row["model"] for row in json.loads((ROOT / paths.LEADERBOARD).read_text())]
+    best = next((name for name in board if paths.net_file(name).is_file()), None)
     if best is None:
         # Whoever asks for these tests alone (`make test-trained`) wants them run.
         (pytest.fail if request.config.option.markexpr == "trained" else pytest.skip)("needs the nets of 'make repro'")
@@ -491,9 +491,9 @@ def test_a_small_file_that_inflates_takes_little_memory(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from stages.predict.preparing import prepare\n"
-        "from stages.predict.reading import read_picture\n"
-        "from stages.program.running import peak_memory\n"
+        "from inference.prepare_image import prepare\n"
+        "from inference.read_image import read_picture\n"
+        "from stages.shared.process.run import peak_memory\n"
         "try:\n"
         "    prepare(read_picture(Path(sys.argv[1])).grey, 28, sys.argv[1])\n"
         "except Exception as error:\n"
@@ -645,7 +645,7 @@ def test_the_command_ends_as_a_program_should(project: Path, tmp_path: Path) -> 
     code = (
         "import runpy, sys; sys.argv[0] = 'predict'\n"
         "try:\n"
-        "    runpy.run_module('stages.predict', run_name='__main__')\n"
+        "    runpy.run_module('inference.predict', run_name='__main__')\n"
         "finally:\n"
         "    print(sorted({'tensorflow', 'keras', 'dvc'} & set(sys.modules)))\n"
     )

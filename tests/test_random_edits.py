@@ -7,7 +7,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 
-from reliability.params import ACCEPTED, FAILED, REFUSED, Outcome, campaign, edited, outcome
+from tests.campaigns.params import ACCEPTED, FAILED, REFUSED, Outcome, campaign, edited, outcome
 
 DEFAULT = (ROOT / "params.yaml").read_text()
 
@@ -61,6 +61,6 @@ def test_an_exception_that_is_no_sentence_is_a_failure(tmp_path: Path, monkeypat
     def fail(content: object) -> None:
         raise KeyError("nets")
 
-    monkeypatch.setattr("reliability.params.check_structure", fail)
+    monkeypatch.setattr("tests.campaigns.params.check_structure", fail)
     kind, said = outcome(DEFAULT, tmp_path)
     assert kind == FAILED and said.startswith("Traceback") and said.endswith("KeyError: 'nets'\n")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from reliability import altered, kill, report
-from reliability.concurrency import SAID, pair, side_by_side
-from reliability.kill import KILLS, MOMENTS, OVER, STATES, Outcome, Start, planned, remedies
-from reliability.small_project import Project, prepare
+from tests.campaigns import altered, kill, report
+from tests.campaigns.concurrency import SAID, pair, side_by_side
+from tests.campaigns.kill import KILLS, MOMENTS, OVER, STATES, Outcome, Start, planned, remedies
+from tests.fixtures.small_project import Project, prepare
 
 
 def test_kills_are_spread_over_states_moments_and_victims(finished: Project) -> None:

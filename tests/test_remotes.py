@@ -5,13 +5,12 @@ import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
-import published
 import pytest
-import servers
-from published import MODELS, content, origin
-from servers import Remote
 
-from reliability.small_project import Project
+from tests.fixtures import published, servers
+from tests.fixtures.published import MODELS, content, origin
+from tests.fixtures.servers import Remote
+from tests.fixtures.small_project import Project
 
 
 @contextlib.contextmanager

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from stores import MODELS, NAMES, NETS, ROWS, write_store
 
-from reliability.small_project import ROOT
 from stages.evaluate import leaderboard
 from stages.report import page
 from stages.report.__main__ import main
 from stages.report.charts import classes_chart, compiled, curves_chart, leaderboard_chart, percent, stretched
 from stages.report.errors import AT_MOST, COLUMNS, hard_images, sprite
-from stages.store import pages
+from stages.shared.files import pages
+from tests.fixtures.small_project import ROOT
+from tests.fixtures.stores import MODELS, NAMES, NETS, ROWS, write_store
 
 MEGABYTE = 1_000_000
 

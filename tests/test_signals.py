@@ -12,7 +12,7 @@ import psutil
 import pytest
 from conftest import ROOT
 
-from reliability import signals
+from tests.campaigns import signals
 
 # Seconds, of work that takes 60, on a machine busy with other tests; `make reliability` counts the real ones.
 PROMPT = 20.0
@@ -41,8 +41,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
             "def ready():\n    print('ready', os.getpid(), flush=True)\n"
             f"{imported}\n"
             "from pathlib import Path\nfrom stages.program import running\n"
-            "from stages.store.files.writing import replacing\n"
-            "def main():\n" + "".join(f"    {line}\n" for line in lines.splitlines()) + "running.run('work', main)\n"
+            "from stages.shared.files.whole_files import replacing\n"
+            "def main():\n" + "".join(f"    {line}\n" for line in lines.splitlines()) + "run('work', main)\n"
         )
         process = subprocess.Popen(
             [*by, sys.executable, "-m", "stages.work"],
@@ -107,7 +107,7 @@ def test_an_import_that_turns_the_signal_into_an_error_of_its_own(
         "try:\n    time.sleep(60)\n"
         "except BaseException:\n    raise ImportError('initialization failed')\n"
     )
-    code, said, _ = end(start("running.start_tensorflow()  # which is ready()"), number)
+    code, said, _ = end(start("start_tensorflow()  # which is ready()"), number)
     assert code == 128 + number
     assert said == f"work: {'interrupted' if number == signal.SIGINT else 'terminated'}{CLOSING}\n"
 
@@ -145,7 +145,7 @@ def test_a_crash_is_a_sentence_and_its_last_words_are_told(start: Start, tmp_pat
     (tmp_path / "tensorflow.py").write_text(
         "import os, signal\nos.write(2, b'compiled to use AVX-512\\n')\nos.kill(os.getpid(), signal.SIGILL)"
     )
-    process = start("running.start_tensorflow()")
+    process = start("start_tensorflow()")
     assert process.communicate()[1] == (
         "compiled to use AVX-512\nwork: was ended by SIGILL: a library has instructions that this processor lacks\n"
     )
@@ -156,7 +156,7 @@ def test_notes_of_an_import_that_succeeds_are_told_once_and_without_the_dull_one
     (tmp_path / "tensorflow.py").write_text(
         "import os\nos.write(2, b'oneDNN custom operations are on.\\nsomething else\\n')"
     )
-    process = start("running.start_tensorflow()\nos.kill(os.getpid(), signal.SIGKILL)")
+    process = start("start_tensorflow()\nos.kill(os.getpid(), signal.SIGKILL)")
     assert process.communicate()[1] == (
         "something else\nwork: was ended by SIGKILL; if nobody did that, memory has run out\n"
     )
@@ -166,7 +166,7 @@ def test_notes_of_an_import_that_succeeds_are_told_once_and_without_the_dull_one
 def test_exit_codes_and_output_pass_through(start: Start) -> None:
     process = start("print('done')")
     assert (*process.communicate(), process.returncode) == ("done\n", "", 0)
-    process = start("from stages.program.console import UserError\nraise UserError('this is wrong')")
+    process = start("from stages.shared.process.console import UserError\nraise UserError('this is wrong')")
     assert (*process.communicate(), process.returncode) == ("", "work: this is wrong\n", 1)
 
 

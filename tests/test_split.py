@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
-from synthetic import digits
 
 from stages.normalise_and_split.__main__ import main
 from stages.normalise_and_split.duplicates import described, duplicates
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import Division, divide
-from stages.program.console import UserError
-from stages.store import arrays
-from stages.store.files import places
+from stages.shared.errors import UserError
+from stages.shared.files import datasets, paths
+from tests.fixtures.synthetic import digits
 
 # How often each digit stands in MNIST's 70,000.
 MNIST_COUNTS = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)
@@ -370,33 +369,33 @@ def test_duplicates_are_told_in_words() -> None:
 
 
 @pytest.fixture
-def raw(workspace: Path) -> Iterator[arrays.Raw]:
+def raw(workspace: Path) -> Iterator[datasets.Raw]:
     """A small raw data set in the workspace."""
     images, labels = digits(200, size=6, classes=4)
-    data = arrays.Raw(images, (labels * 2).astype(np.uint8), 150)
-    arrays.save_raw(data)
+    data = datasets.Raw(images, (labels * 2).astype(np.uint8), 150)
+    datasets.save_raw(data)
     yield data
 
 
-def test_the_stage_writes_three_sets(raw: arrays.Raw, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stage_writes_three_sets(raw: datasets.Raw, capsys: pytest.CaptureFixture[str]) -> None:
     main()
     division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
-    for name, rows in zip(arrays.SETS, division, strict=True):
-        np.testing.assert_array_equal(arrays.load_images(name), normalise(raw.images[rows]))
-        np.testing.assert_array_equal(arrays.load_labels(name), raw.labels[rows] // 2)
-    assert arrays.load_classes() == ["0", "2", "4", "6"]
-    assert arrays.load_image_size() == (6, 6)
-    assert json.loads(places.DUPLICATES.read_text()) == NO_DUPLICATES
+    for name, rows in zip(datasets.SETS, division, strict=True):
+        np.testing.assert_array_equal(datasets.load_images(name), normalise(raw.images[rows]))
+        np.testing.assert_array_equal(datasets.load_labels(name), raw.labels[rows] // 2)
+    assert datasets.load_classes() == ["0", "2", "4", "6"]
+    assert datasets.load_image_size() == (6, 6)
+    assert json.loads(paths.DUPLICATES.read_text()) == NO_DUPLICATES
     assert capsys.readouterr().out == "normalise-and-split: 144 train, 16 validation, 40 test rows of 4 classes\n"
 
 
-def test_the_stage_tells_of_copies(raw: arrays.Raw, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stage_tells_of_copies(raw: datasets.Raw, capsys: pytest.CaptureFixture[str]) -> None:
     images = raw.images.copy()
     division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
     images[division.test[:3]] = images[division.train[0]]
-    arrays.save_raw(raw._replace(images=images))
+    datasets.save_raw(raw._replace(images=images))
     main()
-    counts = json.loads(places.DUPLICATES.read_text())
+    counts = json.loads(paths.DUPLICATES.read_text())
     assert (counts["test_in_train_or_validation"], counts["within_test"], counts["within_train"]) == (3, 2, 0)
     assert counts["with_another_label"] == 4
     assert capsys.readouterr().out.splitlines()[1] == (
@@ -406,29 +405,29 @@ def test_the_stage_tells_of_copies(raw: arrays.Raw, capsys: pytest.CaptureFixtur
 
 
 def test_the_stage_tells_of_a_class_that_is_not_tested(
-    raw: arrays.Raw, edited_params: Any, capsys: pytest.CaptureFixture[str]
+    raw: datasets.Raw, edited_params: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edited_params(("test: 0.2", "test: official"), ("validation: 0.1", "validation: 0"))
     labels = raw.labels.copy()
     labels[7] = 200
-    arrays.save_raw(raw._replace(labels=labels))
+    datasets.save_raw(raw._replace(labels=labels))
     main()
     assert capsys.readouterr().out.splitlines()[1] == "normalise-and-split: no test rows of 200"
 
 
-def test_the_stage_follows_params_yaml(raw: arrays.Raw, edited_params: Any) -> None:
+def test_the_stage_follows_params_yaml(raw: datasets.Raw, edited_params: Any) -> None:
     edited_params(
         ("test: 0.2", "test: official"),
         ("validation: 0.1", "validation: 0"),
         ("class_names: null", "class_names: [zero, two, four, six]"),
     )
     main()
-    np.testing.assert_array_equal(arrays.load_images("test"), normalise(raw.images[150:]))
-    assert arrays.load_images("validation").shape == (0, 6, 6)
-    assert arrays.load_classes() == ["zero", "two", "four", "six"]
+    np.testing.assert_array_equal(datasets.load_images("test"), normalise(raw.images[150:]))
+    assert datasets.load_images("validation").shape == (0, 6, 6)
+    assert datasets.load_classes() == ["zero", "two", "four", "six"]
 
 
-def test_the_stage_writes_nothing_where_it_must_refuse(raw: arrays.Raw, edited_params: Any) -> None:
+def test_the_stage_writes_nothing_where_it_must_refuse(raw: datasets.Raw, edited_params: Any) -> None:
     edited_params(("class_names: null", "class_names: [a, b]"))
     with pytest.raises(UserError, match=re.escape("has 2 names, but the data set has 4 classes: 0, 2, 4, 6")):
         main()

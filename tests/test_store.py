@@ -22,28 +22,27 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-import saved_models
 import sklearn
 import skops.io
 from conftest import ROOT
-from saved_models import CLASSIFIERS, NETS, fitted, rows
 from sklearn.base import ClassifierMixin
 from sklearn.decomposition import PCA
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import Tree
-from synthetic import digits, pixels
 
-from stages.building import estimators
-from stages.program.console import UserError
-from stages.store import arrays, reports
-from stages.store.baselines import TRUSTED, load_baseline, save_baseline
-from stages.store.files import places
-from stages.store.files.writing import existing, replacing
-from stages.store.history import load_history, save_history, save_summary
-from stages.store.nets import load_net, save_net
-from stages.store.predictions import Predictions, load_facts, load_predictions, save_facts, save_predictions
+from stages.shared.errors import UserError
+from stages.shared.files import datasets, formats, paths
+from stages.shared.files.keras_models import load_net, save_net
+from stages.shared.files.predictions import Predictions, load_facts, load_predictions, save_facts, save_predictions
+from stages.shared.files.skops_models import TRUSTED, load_baseline, save_baseline
+from stages.shared.files.training_history import load_history, save_history, save_summary
+from stages.shared.files.whole_files import replacing, require_file
+from stages.shared.models import build_classifier
+from tests.fixtures import saved_models
+from tests.fixtures.saved_models import CLASSIFIERS, NETS, fitted, rows
+from tests.fixtures.synthetic import digits, pixels
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +97,7 @@ def test_an_error_leaves_no_file_where_there_was_none() -> None:
 
 def test_what_a_killed_process_was_writing_goes_when_its_folder_is_written_to_again() -> None:
     writes = (
-        "import os, signal; from pathlib import Path; from stages.store.files.writing import replacing\n"
+        "import os, signal; from pathlib import Path; from stages.shared.files.whole_files import replacing\n"
         "with replacing(Path('reports/a.txt')) as temporary:\n"
         "    temporary.write_text('half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -108,7 +107,7 @@ def test_what_a_killed_process_was_writing_goes_when_its_folder_is_written_to_ag
     assert len(everything()) == 1 and everything()[0].startswith("reports/.writing-")
     with replacing(Path("reports/b.txt")) as temporary:
         temporary.write_text("one")
-        reports.save_text(Path("reports/c.txt"), "what is being written stays")
+        formats.save_text(Path("reports/c.txt"), "what is being written stays")
         assert temporary.exists()
     assert everything() == ["reports/b.txt", "reports/c.txt"]
 
@@ -128,20 +127,20 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file() -> None:
 
 def test_a_folder_that_cannot_be_made_is_a_sentence() -> None:
     Path("reports").write_text("a file where a folder should be")
-    assert refused(reports.save_text, Path("reports/a.txt"), "x") == "cannot write reports/a.txt: File exists"
-    assert refused(reports.save_text, Path("reports/b/a.txt"), "x") == "cannot write reports/b/a.txt: Not a directory"
+    assert refused(formats.save_text, Path("reports/a.txt"), "x") == "cannot write reports/a.txt: File exists"
+    assert refused(formats.save_text, Path("reports/b/a.txt"), "x") == "cannot write reports/b/a.txt: Not a directory"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unwritable for root")
 def test_a_folder_that_cannot_be_written_to_is_a_sentence() -> None:
     Path("locked").mkdir(mode=0o555)
-    assert refused(reports.save_text, Path("locked/a.txt"), "x") == "cannot write locked/a.txt: Permission denied"
+    assert refused(formats.save_text, Path("locked/a.txt"), "x") == "cannot write locked/a.txt: Permission denied"
 
 
 def test_a_missing_file_is_a_sentence() -> None:
     said = "data/raw/images.npy is missing; run 'dvc repro', which runs the stage that makes it"
-    assert refused(existing, Path("data/raw/images.npy")) == said
-    assert refused(arrays.load_raw_images) == said
+    assert refused(require_file, Path("data/raw/images.npy")) == said
+    assert refused(datasets.load_raw_images) == said
 
 
 # Arrays
@@ -149,34 +148,34 @@ def test_a_missing_file_is_a_sentence() -> None:
 
 def test_the_raw_data_set_comes_back_as_it_was_saved() -> None:
     images, labels = digits(12, size=5, classes=3)
-    arrays.save_raw(arrays.Raw(images, labels.astype(np.uint8), 9))
-    raw = arrays.load_raw()
+    datasets.save_raw(datasets.Raw(images, labels.astype(np.uint8), 9))
+    raw = datasets.load_raw()
     assert isinstance(raw.images, np.memmap)
     np.testing.assert_array_equal(raw.images, images)
     assert raw.images.dtype == raw.labels.dtype == np.uint8
     np.testing.assert_array_equal(raw.labels, labels)
     assert raw.train_rows == 9
-    arrays.save_raw(raw._replace(labels=np.array(["a", "bb"] * 6), train_rows=None))
-    assert (arrays.load_raw().labels.dtype, arrays.load_raw().train_rows) == (np.dtype("<U2"), None)
+    datasets.save_raw(raw._replace(labels=np.array(["a", "bb"] * 6), train_rows=None))
+    assert (datasets.load_raw().labels.dtype, datasets.load_raw().train_rows) == (np.dtype("<U2"), None)
 
 
 @pytest.mark.parametrize("n", [6, 0])
 def test_a_set_of_the_split_comes_back_as_it_was_saved(n: int) -> None:
     images, labels = digits(n, size=5, classes=3)
-    arrays.save_set("validation", pixels(images), labels)
+    datasets.save_set("validation", pixels(images), labels)
     assert everything(Path("data/split")) == ["validation/images.npy", "validation/labels.npy"]
-    loaded = arrays.load_images("validation")
+    loaded = datasets.load_images("validation")
     assert (loaded.dtype, loaded.shape) == (np.float32, (n, 5, 5))
     np.testing.assert_array_equal(loaded, pixels(images))
-    assert arrays.load_labels("validation").dtype == np.int64
-    np.testing.assert_array_equal(arrays.load_labels("validation"), labels)
+    assert datasets.load_labels("validation").dtype == np.int64
+    np.testing.assert_array_equal(datasets.load_labels("validation"), labels)
 
 
 def test_class_names_stay_text() -> None:
     names = ["NA", "01", "true", "1e5", "null", "é ü", ""]
-    arrays.save_classes(names, 28, 20)
-    assert arrays.load_classes() == names
-    assert arrays.load_image_size() == (28, 20)
+    datasets.save_classes(names, 28, 20)
+    assert datasets.load_classes() == names
+    assert datasets.load_image_size() == (28, 20)
 
 
 DAMAGED = r"is damaged \(.+\); delete it and run 'dvc repro', which makes or checks it out again"
@@ -186,13 +185,13 @@ DAMAGED = r"is damaged \(.+\); delete it and run 'dvc repro', which makes or che
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "pickled"])
 def test_a_damaged_array_is_a_sentence(damage: str, mapped: bool) -> None:
     path = Path("a.npy")
-    arrays.save_array(path, np.arange(100))
+    datasets.save_array(path, np.arange(100))
     whole = path.read_bytes()
     path.write_bytes(
         {"empty": b"", "cut": whole[:300], "text": b"not an array", "pickled": pickle.dumps(np.arange(3))}[damage]
     )
     with pytest.raises(UserError, match=DAMAGED):
-        arrays.load_array(path, mapped)
+        datasets.load_array(path, mapped)
 
 
 class Trap:
@@ -211,10 +210,10 @@ def test_a_pickled_array_is_refused_unread() -> None:
     with pytest.raises(
         UserError, match=r"a\.npy is damaged \(Object arrays cannot be loaded when allow_pickle=False\)"
     ):
-        arrays.load_array(Path("a.npy"))
+        datasets.load_array(Path("a.npy"))
     np.savez("models.npz", validation_codes=np.array([Trap()], dtype=object))
-    places.PREDICTIONS.mkdir(parents=True)
-    shutil.move("models.npz", places.PREDICTIONS / "x.npz")
+    paths.PREDICTIONS.mkdir(parents=True)
+    shutil.move("models.npz", paths.PREDICTIONS / "x.npz")
     with pytest.raises(UserError, match=r"x\.npz is damaged \(Object arrays cannot be loaded"):
         load_predictions("x", "validation")
     assert not Path("sprung").exists()
@@ -222,15 +221,15 @@ def test_a_pickled_array_is_refused_unread() -> None:
 
 def test_an_array_of_objects_is_not_saved() -> None:
     with pytest.raises(ValueError, match="Object arrays cannot be saved"):
-        arrays.save_array(Path("a.npy"), np.array([{}], dtype=object))
+        datasets.save_array(Path("a.npy"), np.array([{}], dtype=object))
     assert everything() == []
 
 
 def test_damaged_json_is_a_sentence() -> None:
-    arrays.save_classes(["a", "b"], 8, 8)
-    (places.SPLIT / "classes.json").write_text('{"names": [')
+    datasets.save_classes(["a", "b"], 8, 8)
+    (paths.SPLIT / "classes.json").write_text('{"names": [')
     with pytest.raises(UserError, match=rf"data/split/classes\.json {DAMAGED}"):
-        arrays.load_classes()
+        datasets.load_classes()
 
 
 # Predictions, facts, history
@@ -256,18 +255,18 @@ def test_predictions_come_back_as_they_were_saved(kind: str) -> None:
 def test_predictions_have_the_same_bytes_every_time() -> None:
     save_predictions("x", predictions_of(3), predictions_of(7))
     save_predictions("y", predictions_of(3), predictions_of(7))
-    first, second = ((places.PREDICTIONS / f"{name}.npz").read_bytes() for name in "xy")
+    first, second = ((paths.PREDICTIONS / f"{name}.npz").read_bytes() for name in "xy")
     assert first == second
 
 
 def test_damaged_predictions_and_facts_are_sentences() -> None:
     save_predictions("x", predictions_of(3), predictions_of(7))
-    path = places.PREDICTIONS / "x.npz"
+    path = paths.PREDICTIONS / "x.npz"
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(UserError, match=r"models/predictions/x\.npz is damaged \(.+\); run 'dvc repro'"):
         load_predictions("x", "test")
     save_facts("x", {"parameters": 3})
-    (places.FACTS / "x.json").write_text("{")
+    (paths.FACTS / "x.json").write_text("{")
     with pytest.raises(UserError, match=r"models/facts/x\.json is damaged \(.+\); run 'dvc repro'"):
         load_facts("x")
 
@@ -282,10 +281,10 @@ def test_facts_come_back_as_they_were_saved() -> None:
 def test_a_history_comes_back_rounded() -> None:
     history = pd.DataFrame({"epoch": [1, 2], "accuracy": [0.12345678, 1.0], "loss": [2.0, 1e-9]})
     save_history("x", history)
-    assert (places.HISTORY / "x.csv").read_bytes() == b"epoch,accuracy,loss\n1,0.123457,2.0\n2,1.0,0.0\n"
+    assert (paths.HISTORY / "x.csv").read_bytes() == b"epoch,accuracy,loss\n1,0.123457,2.0\n2,1.0,0.0\n"
     assert load_history("x").to_dict("list") == {"epoch": [1, 2], "accuracy": [0.123457, 1.0], "loss": [2.0, 0.0]}
     save_summary("x", "┃ Layer ┃\n")
-    assert (places.SUMMARIES / "x.txt").read_text(encoding="utf-8") == "┃ Layer ┃\n"
+    assert (paths.SUMMARIES / "x.txt").read_text(encoding="utf-8") == "┃ Layer ┃\n"
 
 
 # Reports
@@ -293,28 +292,28 @@ def test_a_history_comes_back_rounded() -> None:
 
 def test_json_is_rounded_in_any_depth_and_keeps_its_order() -> None:
     path = Path("a.json")
-    reports.save_json(path, {"b": 1 / 3, "a": [np.float64(2 / 3), {"c": (0.1 + 0.2, 5, None, True, "é")}]})
-    assert reports.load_json(path) == {"b": 0.333333, "a": [0.666667, {"c": [0.3, 5, None, True, "é"]}]}
-    assert list(reports.load_json(path)) == ["b", "a"]
+    formats.save_json(path, {"b": 1 / 3, "a": [np.float64(2 / 3), {"c": (0.1 + 0.2, 5, None, True, "é")}]})
+    assert formats.load_json(path) == {"b": 0.333333, "a": [0.666667, {"c": [0.3, 5, None, True, "é"]}]}
+    assert list(formats.load_json(path)) == ["b", "a"]
     assert path.read_text(encoding="utf-8").endswith("}\n") and "é" in path.read_text(encoding="utf-8")
 
 
 def test_json_holds_no_nan_which_other_programs_cannot_read() -> None:
     with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
-        reports.save_json(Path("a.json"), {"a": float("nan")})
+        formats.save_json(Path("a.json"), {"a": float("nan")})
     assert everything() == []
 
 
 def test_damaged_reports_are_sentences() -> None:
     Path("a.json").write_text("[1,")
     with pytest.raises(UserError, match=r"a\.json is damaged \(.+\); run 'dvc repro', which makes it again"):
-        reports.load_json(Path("a.json"))
+        formats.load_json(Path("a.json"))
 
 
 def test_text_in_tables_stays_text() -> None:
     names = ["NA", "01", "true", "1e5", "null", "with, comma", 'with "quotes"', "é"]
-    reports.save_table(Path("a.csv"), pd.DataFrame({"class": names, "recall": np.arange(8) / 7}))
-    table = reports.load_table(Path("a.csv"))
+    formats.save_table(Path("a.csv"), pd.DataFrame({"class": names, "recall": np.arange(8) / 7}))
+    table = formats.load_table(Path("a.csv"))
     assert table["class"].tolist() == names
     assert table["recall"].tolist()[:3] == ["0.0", "0.142857", "0.285714"]
 
@@ -327,12 +326,12 @@ def test_files_of_models_that_are_no_longer_declared() -> None:
     left = ["models/baselines/knn.skops", "models/facts/knn.json", "models/nets/sgd.keras", "reports/history/sgd.csv"]
     left += ["models/predictions/.x1.tmp", "reports/summaries/mlp.txt"]
     for name in kept + left:
-        reports.save_text(Path(name), "")
-    assert [str(path) for path in places.undeclared(["sgd"], ["mlp-48"])] == sorted(left)
+        formats.save_text(Path(name), "")
+    assert [str(path) for path in paths.undeclared(["sgd"], ["mlp-48"])] == sorted(left)
 
 
 def test_there_need_be_no_files() -> None:
-    assert places.undeclared(["sgd"], []) == []
+    assert paths.undeclared(["sgd"], []) == []
 
 
 # Models: the same bytes in every process
@@ -379,13 +378,13 @@ def test_two_processes_write_the_same_files(here: Path, elsewhere: Path) -> None
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_two_processes_write_a_classifier_with_the_same_bytes(here: Path, elsewhere: Path, name: str) -> None:
-    path = places.baseline_file(name)
+    path = paths.baseline_file(name)
     assert (here / path).read_bytes() == (elsewhere / path).read_bytes()
 
 
 @pytest.mark.parametrize("name", NETS)
 def test_two_processes_write_a_net_with_the_same_bytes(here: Path, elsewhere: Path, name: str) -> None:
-    path = places.net_file(name)
+    path = paths.net_file(name)
     assert (here / path).read_bytes() == (elsewhere / path).read_bytes()
 
 
@@ -411,12 +410,12 @@ def test_a_classifier_predicts_the_same_after_loading(
 def test_all_that_scikit_learn_calls_a_classifier_has_been_tried() -> None:
     tried = {declared["class"] for declared in CLASSIFIERS.values()}
     left = {"ClassifierChain", "MultiOutputClassifier", "PassiveAggressiveClassifier", "TunedThresholdClassifierCV"}
-    classes = {name for name, _ in estimators.all_estimators(type_filter="classifier")}
+    classes = {name for name, _ in build_classifier.all_estimators(type_filter="classifier")}
     assert classes - tried == left
 
 
 def test_no_type_is_trusted_in_vain(here: Path) -> None:
-    files = (here / places.BASELINES).glob("*.skops")
+    files = (here / paths.BASELINES).glob("*.skops")
     assert set(TRUSTED) == {name for file in files for name in skops.io.get_untrusted_types(file=file)}
     assert len(TRUSTED) == len(set(TRUSTED))
 
@@ -430,7 +429,7 @@ def test_plain_keras_loads_a_net_and_predicts_the_same(
 ) -> None:
     monkeypatch.chdir(elsewhere)
     images = pixels(digits(20, size=6, classes=3, seed=1)[0])[..., np.newaxis]
-    loaded = keras.saving.load_model(places.net_file(name), safe_mode=True)
+    loaded = keras.saving.load_model(paths.net_file(name), safe_mode=True)
     expected, plainly, ours = (
         # Called without a compiled graph, which takes a second to make.
         keras.ops.convert_to_numpy(keras.Model(model.inputs[0], model.outputs[0])(images, training=False))
@@ -444,7 +443,7 @@ def test_plain_keras_loads_a_net_and_predicts_the_same(
 
 @pytest.mark.parametrize("name", NETS)
 def test_a_net_s_file_holds_no_date_and_no_optimiser(here: Path, name: str) -> None:
-    with zipfile.ZipFile(here / places.net_file(name)) as archive:
+    with zipfile.ZipFile(here / paths.net_file(name)) as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         assert json.loads(archive.read("metadata.json"))["date_saved"] == "1980-01-01@00:00:00"
         assert json.loads(archive.read("config.json")).get("compile_config", {}) == {}
@@ -469,8 +468,8 @@ def test_a_net_with_a_lambda_is_refused_and_not_run() -> None:
     model = keras.Model(image, keras.layers.Lambda(lambda x: [Path("sprung").touch(), x][1])(image))
     assert Path("sprung").exists()
     Path("sprung").unlink()
-    places.NETS.mkdir(parents=True)
-    model.save(places.net_file("trap"))
+    paths.NETS.mkdir(parents=True)
+    model.save(paths.net_file("trap"))
     said = refused(load_net, "trap")
     assert said.startswith("models/nets/trap.keras cannot be loaded as a Keras model: ")
     assert "it names keras.layers.Lambda, which is no part of a net that can be loaded safely" in said
@@ -496,7 +495,7 @@ def test_a_net_that_names_foreign_code_is_refused_and_not_run(models: dict[str, 
 
     save_net("trap", models["chain"])
     load_net("trap")
-    with_config(places.net_file("trap"), name_mkdir)
+    with_config(paths.net_file("trap"), name_mkdir)
     assert refused(load_net, "trap").startswith("models/nets/trap.keras cannot be loaded as a Keras model: ")
     assert not Path("sprung").exists()
 
@@ -533,7 +532,7 @@ def test_nothing_that_a_net_s_file_names_is_called(models: dict[str, Any], forei
         else:
             config["compile_config"] = {"optimizer": spec}
 
-    with_config(places.net_file("trap"), spring)
+    with_config(paths.net_file("trap"), spring)
     said = refused(load_net, "trap")
     name = f"{spec.get('module', 'keras.layers' if place == 'layer' else None)}.{spec['class_name']}"
     assert said == (
@@ -545,7 +544,7 @@ def test_nothing_that_a_net_s_file_names_is_called(models: dict[str, Any], forei
 
 def test_another_net_s_file_is_named(models: dict[str, Any]) -> None:
     save_net("a", models["chain"])
-    places.net_file("b").write_bytes(places.net_file("a").read_bytes())
+    paths.net_file("b").write_bytes(paths.net_file("a").read_bytes())
     assert refused(load_net, "b") == "models/nets/b.keras holds the net 'a'; 'make verify' says how to mend it"
 
 
@@ -564,18 +563,18 @@ def test_a_model_of_another_version_is_named_and_not_loaded(models: dict[str, An
     save_baseline("x", fitted("gaussian-nb"))
     remedy = "train it again, or install that version"
     here = keras.__version__
-    with_member(places.net_file("x"), "metadata.json", lambda old: old.replace(here.encode(), b"3.99.0"))
+    with_member(paths.net_file("x"), "metadata.json", lambda old: old.replace(here.encode(), b"3.99.0"))
     assert refused(load_net, "x") == (
         f"models/nets/x.keras was saved by Keras 3.99.0, and this is Keras {here}; {remedy}"
     )
     here = sklearn.__version__
-    with_member(places.baseline_file("x"), "schema.json", lambda old: old.replace(here.encode(), b"1.2.3"))
+    with_member(paths.baseline_file("x"), "schema.json", lambda old: old.replace(here.encode(), b"1.2.3"))
     assert refused(load_baseline, "x") == (
         f"models/baselines/x.skops was saved by scikit-learn 1.2.3, and this is scikit-learn {here}; {remedy}"
     )
     # A version that mends faults alone reads what the one before wrote.
     same = ".".join([*here.split(".")[:2], "99"])
-    with_member(places.baseline_file("x"), "schema.json", lambda old: old.replace(b"1.2.3", same.encode()))
+    with_member(paths.baseline_file("x"), "schema.json", lambda old: old.replace(b"1.2.3", same.encode()))
     load_baseline("x")
 
 
@@ -587,16 +586,16 @@ BOMB = 150_000_000  # bytes of zeros, which compress to a thousandth
 def test_a_zip_bomb_is_refused_before_it_unpacks(models: dict[str, Any], kind: str, honest: bool) -> None:
     if kind == "net":
         save_net("x", models["chain"])
-        path, member, load = places.net_file("x"), "model.weights.h5", lambda: load_net("x")
+        path, member, load = paths.net_file("x"), "model.weights.h5", lambda: load_net("x")
     elif kind == "baseline":
         save_baseline("x", fitted("gaussian-nb"))
-        path, load = places.baseline_file("x"), lambda: load_baseline("x")
+        path, load = paths.baseline_file("x"), lambda: load_baseline("x")
         with zipfile.ZipFile(path) as archive:
             member = next(name for name in archive.namelist() if name.endswith(".npy"))
     else:
         answers = Predictions(np.zeros(3, np.int64), np.zeros((3, 2), np.float32), "none")
         save_predictions("x", answers, answers)
-        path, member = places.PREDICTIONS / "x.npz", "test_codes.npy"
+        path, member = paths.PREDICTIONS / "x.npz", "test_codes.npy"
         load = lambda: load_predictions("x", "test")  # noqa: E731
     with_member(path, member, lambda old: old + bytes(BOMB))
     if not honest:
@@ -626,14 +625,14 @@ def honest_size(path: Path, member: str) -> int:
         ("reports/history/x.csv", b"", lambda: load_history("x")),
         ("reports/history/x.csv", b"epoch,accuracy\n1,0.5\n", lambda: load_history("x")),
         ("reports/history/x.csv", b"epoch,accuracy,loss\n1,0.z,2\n", lambda: load_history("x")),
-        ("reports/a.csv", b"a,b\n1,2\n3,4,5\n", lambda: reports.load_table(Path("reports/a.csv"))),
-        ("reports/a.csv", b"a\xff,b\n", lambda: reports.load_table(Path("reports/a.csv"))),
+        ("reports/a.csv", b"a,b\n1,2\n3,4,5\n", lambda: formats.load_table(Path("reports/a.csv"))),
+        ("reports/a.csv", b"a\xff,b\n", lambda: formats.load_table(Path("reports/a.csv"))),
         ("models/facts/x.json", b'{"parametres": 1}', lambda: load_facts("x")),
-        ("data/split/classes.json", b'{"mames": []}', arrays.load_classes),
-        ("data/split/classes.json", b'{"names": [], "height": 3}', arrays.load_image_size),
-        ("data/raw/division.json", b"[1]", arrays.load_raw),
-        ("a.npy", b"\x93NUMPY\x01\0\x08\0{'descr(", lambda: arrays.load_array(Path("a.npy"))),
-        ("a.npy", b"PK\x05\x06" + bytes(18), lambda: arrays.load_array(Path("a.npy"))),
+        ("data/split/classes.json", b'{"mames": []}', datasets.load_classes),
+        ("data/split/classes.json", b'{"names": [], "height": 3}', datasets.load_image_size),
+        ("data/raw/division.json", b"[1]", datasets.load_raw),
+        ("a.npy", b"\x93NUMPY\x01\0\x08\0{'descr(", lambda: datasets.load_array(Path("a.npy"))),
+        ("a.npy", b"PK\x05\x06" + bytes(18), lambda: datasets.load_array(Path("a.npy"))),
     ],
 )
 def test_a_damaged_file_is_named_whatever_reads_it(file: str, content: bytes, load: Callable[[], object]) -> None:
@@ -645,7 +644,7 @@ def test_a_damaged_file_is_named_whatever_reads_it(file: str, content: bytes, lo
 @pytest.mark.parametrize("damage", [b"", b"no archive", slice(0, 500), "flipped"])
 def test_a_damaged_net_is_a_sentence(models: dict[str, Any], damage: Any) -> None:
     save_net("x", models["chain"])
-    path = places.net_file("x")
+    path = paths.net_file("x")
     path.write_bytes(damaged(path.read_bytes(), damage))
     assert refused(load_net, "x").startswith("models/nets/x.keras cannot be loaded as a Keras model: ")
 
@@ -671,8 +670,8 @@ def test_a_missing_model_is_a_sentence() -> None:
 
 def put(model: Any, name: str = "x") -> None:
     """Write a file as skops would, without asking whether it is safe."""
-    places.BASELINES.mkdir(parents=True, exist_ok=True)
-    skops.io.dump(model, places.baseline_file(name))
+    paths.BASELINES.mkdir(parents=True, exist_ok=True)
+    skops.io.dump(model, paths.baseline_file(name))
 
 
 @pytest.mark.parametrize("callable_", [os.mkdir, functools.partial(os.mkdir, "sprung")])
@@ -698,7 +697,7 @@ def test_a_file_without_a_classifier_is_refused() -> None:
 @pytest.mark.parametrize("damage", [b"", b"no archive", slice(0, 500), "flipped"])
 def test_a_damaged_classifier_is_a_sentence(damage: Any) -> None:
     save_baseline("x", fitted("gaussian-nb"))
-    path = places.baseline_file("x")
+    path = paths.baseline_file("x")
     path.write_bytes(damaged(path.read_bytes(), damage))
     assert refused(load_baseline, "x").startswith("models/baselines/x.skops is damaged: ")
 
@@ -738,7 +737,7 @@ REMEDY = "choose another classifier or other settings"
 def test_classifiers_that_cannot_be_saved(declared: dict[str, Any], reason: str) -> None:
     settings = {key: value for key, value in declared.items() if key != "class"}
     with saved_models.threadpool_limits(1):
-        model = estimators.build(declared["class"], settings, 42, ("here",)).fit(*rows("fixed-threshold"))
+        model = build_classifier.build(declared["class"], settings, 42, ("here",)).fit(*rows("fixed-threshold"))
     assert refused(save_baseline, "x", model) == f"the classifier of baselines.x cannot be saved: {reason}; {REMEDY}"
     assert everything() == []
 

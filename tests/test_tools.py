@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from reliability.small_project import ROOT
-from stages.program.console import UserError
+from stages.shared.errors import UserError
+from tests.fixtures.small_project import ROOT
 from tools.agreement import disagreements
 from tools.experiments import Row, differing, table
 from tools.quick import EPOCHS, ROWS, command

@@ -18,32 +18,33 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
-from synthetic import digits, pixels
 
-from stages.building import estimators
-from stages.building.nets import build, make_optimizer
 from stages.normalise_and_split.__main__ import main as split_main
-from stages.params import baselines, nets
-from stages.params.nets import Net
-from stages.params.reading import read, section
-from stages.program.console import UserError
-from stages.store import arrays
-from stages.store.baselines import load_baseline
-from stages.store.history import load_history
-from stages.store.nets import load_net, save_net
-from stages.store.predictions import load_facts, load_predictions
+from stages.shared.errors import UserError
+from stages.shared.files import datasets
+from stages.shared.files.keras_models import load_net, save_net
+from stages.shared.files.predictions import load_facts, load_predictions
+from stages.shared.files.skops_models import load_baseline
+from stages.shared.files.training_history import load_history
+from stages.shared.models import build_classifier
+from stages.shared.models.build_net import build, make_optimizer
+from stages.shared.params import baselines_section, nets_section
+from stages.shared.params.nets_section import Net
+from stages.shared.params.settings import check_section
+from stages.shared.params.yaml_file import read
 from stages.train_baselines.__main__ import main as baselines_main
 from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import parameter_count, predictions, score_kind
 from stages.train_nets.__main__ import main as nets_main
 from stages.train_nets.training import STEPS_AT_ONCE, batches, best_epoch, probabilities, summary, train
+from tests.fixtures.synthetic import digits, pixels
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
 Set = tuple[Images, Codes]
 
-NETS = section("nets", nets.Nets, read(ROOT / "params.yaml")).root
-BASELINES = section("baselines", baselines.Baselines, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
 
 TINY = Net.model_validate(
     {
@@ -368,7 +369,7 @@ def rows(images: NDArray[np.uint8]) -> Images:
 
 
 def made(name: str, **settings: Any) -> ClassifierMixin:
-    return estimators.build(name, settings, 42, WHERE)
+    return build_classifier.build(name, settings, 42, WHERE)
 
 
 @pytest.fixture(scope="module")
@@ -429,7 +430,7 @@ def test_logistic_regression_is_not_told_of_cores_that_it_has_no_use_for(small: 
 def test_a_classifier_that_refuses_the_data_is_a_sentence(model: dict[str, Any], said: str, small: Set) -> None:
     with pytest.raises(UserError) as caught:
         fit(made(**model), small[0].reshape(300, -1), small[1], threads=1, where=WHERE)
-    assert str(caught.value) == f"params.yaml: baselines.x: {model['name']} cannot be fitted: {said}"
+    assert str(caught.value) == f"params.yaml: baselines_section.x: {model['name']} cannot be fitted: {said}"
 
 
 def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +440,9 @@ def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(LinearSVC, "fit", fail)
     with pytest.raises(UserError) as caught:
         fit(made("LinearSVC"), small[0].reshape(300, -1), small[1], threads=1, where=WHERE)
-    assert str(caught.value) == "params.yaml: baselines.x: LinearSVC cannot be fitted: Unable to allocate 23.4 GiB"
+    assert (
+        str(caught.value) == "params.yaml: baselines_section.x: LinearSVC cannot be fitted: Unable to allocate 23.4 GiB"
+    )
 
 
 # What classifiers answer
@@ -554,7 +557,7 @@ def divided(workspace: Path, edited_params: Any, request: pytest.FixtureRequest)
         ("threads: 0", "threads: 1"),
     )
     images, labels = digits(250, size=8, classes=4)
-    arrays.save_raw(arrays.Raw(images, labels.astype(np.uint8), None))
+    datasets.save_raw(datasets.Raw(images, labels.astype(np.uint8), None))
     split_main()
     return workspace
 
@@ -566,13 +569,13 @@ def test_the_stage_of_a_baseline_judges_the_file_it_saved(
     baselines_main()
     saved = load_baseline("linear-svc")
     for name in ("validation", "test"):
-        X = arrays.load_images(name).reshape(-1, 64)
+        X = datasets.load_images(name).reshape(-1, 64)
         found = load_predictions("linear-svc", name)
         assert found.scores.shape == (len(X), 4)
         if len(X):
             np.testing.assert_array_equal(found.codes, saved.predict(X))
             np.testing.assert_array_equal(found.scores, saved.decision_function(X).astype(np.float32))
-    X, y = arrays.load_images("train").reshape(-1, 64), arrays.load_labels("train")
+    X, y = datasets.load_images("train").reshape(-1, 64), datasets.load_labels("train")
     assert load_facts("linear-svc") == {
         "class": "LinearSVC",
         "parameters": 65 * 4,
@@ -592,14 +595,14 @@ def test_the_stage_of_a_net_judges_the_file_it_saved(
     saved = load_net("softmax")
     for name in ("validation", "test"):
         found = load_predictions("softmax", name)
-        np.testing.assert_array_equal(found.scores, probabilities(saved, arrays.load_images(name)))
+        np.testing.assert_array_equal(found.scores, probabilities(saved, datasets.load_images(name)))
         np.testing.assert_array_equal(found.codes, found.scores.argmax(axis=1))
         assert found.kind == "probability" and found.codes.dtype == np.int64
-    validated = len(arrays.load_labels("validation")) > 0
+    validated = len(datasets.load_labels("validation")) > 0
     history, facts = load_history("softmax"), load_facts("softmax")
     assert ("val_loss" in history) == validated
-    labels = arrays.load_labels("train")
-    judged = probabilities(saved, arrays.load_images("train")[:100]).argmax(axis=1)
+    labels = datasets.load_labels("train")
+    judged = probabilities(saved, datasets.load_images("train")[:100]).argmax(axis=1)
     assert facts == {
         "parameters": 65 * 4,
         "train_accuracy": float(np.mean(judged == labels[:100])),

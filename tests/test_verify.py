@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from reliability.altered import HOW, altered, candidates, is_named
-from reliability.small_project import ROOT, Project
-from stages.program.console import UserError
+from stages.shared.errors import UserError
+from tests.campaigns.altered import HOW, altered, candidates, is_named
+from tests.fixtures.small_project import ROOT, Project
 from tools.verify import verify
 
 FINE = re.compile(r"verify: [\d,]+ files in the workspace are what dvc\.lock names, and [\d,]+ in the cache are .+\n")
@@ -186,7 +186,7 @@ def test_entries_of_models_that_are_no_longer_declared_are_no_faults(project: Pr
 
 def test_a_model_of_another_version_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     here = verify.__globals__["made_by_another_version"].__globals__["version"]
-    archives = "stages.store.archives.version"
+    archives = "stages.shared.files.zip_archives.version"
     monkeypatch.setattr(archives, lambda package: "9.9.9" if package == "keras" else here(package))
     assert [re.sub(r"3\.\d+\.\d+", "3.x", fault) for fault in faults()] == [
         f"models/nets/{name}.keras was saved by Keras 3.x, and this is Keras 9.9.9; "

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import published
 import pytest
-from published import MODELS, content, origin
 
-from reliability.small_project import Project
-from stages.store.baselines import TRUSTED
+from stages.shared.files.skops_models import TRUSTED
+from tests.fixtures import published
+from tests.fixtures.published import MODELS, content, origin
+from tests.fixtures.small_project import Project
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reliability.small_project import ROOT, make
+from tests.fixtures.small_project import ROOT, make
 
 pytestmark = pytest.mark.slow
 

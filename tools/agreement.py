@@ -4,9 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
-from stages.program import console, running
-from stages.store.files import places
-from stages.store.reports import load_json
+from stages.shared.errors import UserError
+from stages.shared.files import paths
+from stages.shared.files.formats import load_json
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 # Test accuracy may differ by half a point. On one kind of processor every digit is the same; on another, sums are
 # taken in another order, and a net ends some tenths of a point away (the 95 % interval of 91 % accuracy on 14,000
@@ -37,7 +39,7 @@ def disagreements(
 def main() -> None:
     """Compare reports/metrics in the workspace with the last commit's; fail where they disagree."""
     listed = subprocess.run(
-        ["git", "ls-tree", "--name-only", "HEAD", f"{places.METRICS}/"], capture_output=True, text=True, check=True
+        ["git", "ls-tree", "--name-only", "HEAD", f"{paths.METRICS}/"], capture_output=True, text=True, check=True
     ).stdout.split()
     committed = {
         Path(path).stem: json.loads(
@@ -45,12 +47,12 @@ def main() -> None:
         )
         for path in listed
     }
-    rebuilt = {path.stem: load_json(path) for path in sorted(places.METRICS.glob("*.json"))}
+    rebuilt = {path.stem: load_json(path) for path in sorted(paths.METRICS.glob("*.json"))}
     if found := disagreements(committed, rebuilt):
-        raise console.UserError("\n".join(found))
+        raise UserError("\n".join(found))
     same = sum(committed[name] == rebuilt[name] for name in rebuilt)
     console.say(f"agreement: {len(rebuilt)} models agree with the commit, {same} of them in every digit")
 
 
 if __name__ == "__main__":
-    running.run("agreement", main)
+    run("agreement", main)

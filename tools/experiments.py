@@ -12,8 +12,9 @@ import sys
 import textwrap
 from typing import Any, NamedTuple
 
-from stages.program import console, running
-from stages.store.files import places
+from stages.shared.files import paths
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 WIDTH = 120  # where the output is no terminal
 
@@ -150,7 +151,7 @@ def _params(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _accuracies(state: dict[str, Any]) -> dict[str, float]:
-    return _content(state, "metrics", places.SUMMARY.as_posix())
+    return _content(state, "metrics", paths.SUMMARY.as_posix())
 
 
 def _content(state: dict[str, Any], kind: str, file: str) -> dict[str, Any]:
@@ -177,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("experiments", main)
+    run("experiments", main)

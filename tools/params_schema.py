@@ -12,14 +12,16 @@ from pydantic import BaseModel
 from sklearn.utils._param_validation import Interval, Options, StrOptions, make_constraint
 
 from stages.check_params.structure import SECTIONS
-from stages.params.reading import Settings
-from stages.program import running
-from stages.program.console import UserError, say
-from stages.store.files.writing import replacing
+from stages.shared.errors import UserError
+from stages.shared.files.whole_files import replacing
+from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.params.settings import Settings
+from stages.shared.process.console import say
+from stages.shared.process.run import run
 
 SCHEMA = Path("params.schema.json")
 
-# As `check_names` of stages/params/reading.py has it.
+# As `check_names` of stages/shared/params/reading.py has it.
 NAME = "^(?=.*[A-Za-z0-9])(?=.*[^0-9])[A-Za-z0-9_][A-Za-z0-9_-]*$"
 
 # Keras's words beside the names that its modules have.
@@ -30,7 +32,7 @@ Schema = dict[str, Any]
 
 def schema() -> Schema:
     """Return the JSON Schema of params.yaml: the sections' keys and types, and every class with its settings."""
-    running.start_tensorflow()
+    start_tensorflow()
     definitions: Schema = {}
     sections: Schema = {}
     for name, model in SECTIONS.items():
@@ -131,7 +133,7 @@ def _with_settings(cls: type, settings: Schema, own: Iterable[str]) -> Schema:
 
 
 def _keras() -> Schema:
-    from stages.building.nets import FOURIER, METHOD, NAMED, NESTED, STEPS, classes_of, settings_of, words_for
+    from stages.shared.models.build_net import FOURIER, METHOD, NAMED, NESTED, STEPS, classes_of, settings_of, words_for
 
     def setting(cls: type, key: str) -> Schema:
         for ending in (*NAMED, *NESTED):
@@ -188,7 +190,7 @@ def _is_word(module: Any, word: str) -> bool:
 
 
 def _sklearn() -> Schema:
-    from stages.building.estimators import classifiers, settings_of
+    from stages.shared.models.build_classifier import classifiers, settings_of
 
     known = classifiers()
     definitions: Schema = {}
@@ -251,4 +253,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("params-schema", main)
+    run("params-schema", main)

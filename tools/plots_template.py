@@ -10,8 +10,8 @@ from pathlib import Path
 
 import vl_convert
 
-from stages.program import running
-from stages.store.files.writing import replacing
+from stages.shared.files.whole_files import replacing
+from stages.shared.process.run import run
 
 TEMPLATE = Path(".dvc/plots.html")
 
@@ -90,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("plots-template", main)
+    run("plots-template", main)

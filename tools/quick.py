@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 from stages.check_params.structure import check_structure
-from stages.params.reading import read
-from stages.program import console, running
+from stages.shared.params.yaml_file import read
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 ROWS = 4000
 EPOCHS = 2
@@ -39,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("quick", main)
+    run("quick", main)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from stages.program import console, running
-from stages.store.files import places
+from stages.shared.errors import UserError
+from stages.shared.files import paths
+from stages.shared.process.run import run
 
 README = Path("README.md")
 BENCHMARK = Path("reports/benchmark.md")
@@ -32,7 +33,7 @@ def replaced(text: str, name: str, content: str) -> str:
     """
     pattern = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->\n)", re.DOTALL)
     if not pattern.search(text):
-        raise console.UserError(f"{README} has no lines '<!-- {name} -->' and '<!-- /{name} -->' to write between")
+        raise UserError(f"{README} has no lines '<!-- {name} -->' and '<!-- /{name} -->' to write between")
     return pattern.sub(lambda match: f"{match[1]}\n{content.strip()}\n\n{match[2]}", text)
 
 
@@ -40,7 +41,7 @@ def part(path: Path, name: str) -> str:
     """Return what stands between the marks of a part in another file; raises UserError where there are none."""
     found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->\n", path.read_text(encoding="utf-8"), re.DOTALL)
     if not found:
-        raise console.UserError(f"{path} has no lines '<!-- {name} -->' and '<!-- /{name} -->' to read between")
+        raise UserError(f"{path} has no lines '<!-- {name} -->' and '<!-- /{name} -->' to read between")
     return found[1].strip()
 
 
@@ -86,7 +87,7 @@ def _ancestors(stage: str, arrows: dict[str, set[str]]) -> set[str]:
 
 def generated(text: str) -> str:
     """Return the README with its generated parts made anew from reports/ and dvc.yaml."""
-    leaderboard = places.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
+    leaderboard = paths.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
     stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
     parts = {"leaderboard": leaderboard, "benchmark": part(BENCHMARK, "models"), "stages": stage_graph(stages)}
     for name, content in parts.items():
@@ -102,10 +103,10 @@ def main() -> None:
     before = README.read_text(encoding="utf-8")
     after = generated(before)
     if check and after != before:
-        raise console.UserError(f"{README} is not what reports/ and dvc.yaml say; run 'make readme'")
+        raise UserError(f"{README} is not what reports/ and dvc.yaml say; run 'make readme'")
     if not check:
         README.write_text(after, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    running.run("readme", main)
+    run("readme", main)

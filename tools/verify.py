@@ -11,8 +11,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from stages.program import console, running
-from stages.store.archives import made_by_another_version
+from stages.shared.errors import UserError
+from stages.shared.files.zip_archives import made_by_another_version
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -121,7 +123,7 @@ def _opened() -> "Repo":
     from dvc.repo import Repo
 
     if not LOCK.is_file():
-        raise console.UserError("there is no dvc.lock, so nothing has been run; 'dvc repro' runs the pipeline")
+        raise UserError("there is no dvc.lock, so nothing has been run; 'dvc repro' runs the pipeline")
     try:
         repo = Repo()
         _ = repo.index.stages
@@ -131,7 +133,7 @@ def _opened() -> "Repo":
             f"; 'git checkout {LOCK}' brings the committed one; where there is none, "
             f"'rm {LOCK}' and 'dvc repro' make it anew"
         )
-        raise console.UserError(reason + (remedy if str(LOCK) in reason else "")) from error
+        raise UserError(reason + (remedy if str(LOCK) in reason else "")) from error
     return repo
 
 
@@ -274,7 +276,7 @@ def main() -> None:
     """Verify; exit code 1, and a line a file, where something differs."""
     found = verify()
     if found.faults:
-        raise console.UserError("\n".join(str(fault) for fault in found.faults))
+        raise UserError("\n".join(str(fault) for fault in found.faults))
     console.say(
         f"verify: {found.workspace:,} files in the workspace are what dvc.lock names, "
         f"and {found.cache:,} in the cache are what they were"
@@ -282,4 +284,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("verify", main)
+    run("verify", main)

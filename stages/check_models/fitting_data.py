@@ -3,14 +3,15 @@
 import math
 from collections.abc import Mapping, Set
 
-from stages.building import estimators
-from stages.building.nets import build, check_probabilities, check_step, make_optimizer
-from stages.building.weights import net_weights
-from stages.check_models import trial
-from stages.params.declared import Declared
-from stages.params.nets import Net
-from stages.params.pictures import MAPS_AT_MOST, WeightMap
-from stages.params.reading import DeclarationError, Mistake, Place
+from stages.check_models import trial_fit
+from stages.shared.models import build_classifier
+from stages.shared.models.build_net import build, check_probabilities, check_step, make_optimizer
+from stages.shared.models.drawable_weights import net_weights
+from stages.shared.params.declared import Declared
+from stages.shared.params.mistakes import DeclarationError, Mistake
+from stages.shared.params.nets_section import Net
+from stages.shared.params.pictures_section import MAPS_AT_MOST, WeightMap
+from stages.shared.params.yaml_file import Place
 
 Pictures = Mapping[str, Mapping[str, WeightMap]]
 
@@ -48,16 +49,16 @@ def check_models(
     mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
         try:
-            model = estimators.build(baseline.class_, baseline.settings, seed, ("baselines", name))
+            model = build_classifier.build(baseline.class_, baseline.settings, seed, ("baselines", name))
         except DeclarationError as error:
             mistakes += error.mistakes
             continue
-        fitted = trial.fitted(model, classes)
+        fitted = trial_fit.fitted(model, classes)
         if fitted is None:
             continue
-        if reason := trial.why_not_saved(fitted):
+        if reason := trial_fit.why_not_saved(fitted):
             mistakes.append(Mistake(("baselines", name), reason))
-        mistakes += _unlike(name, pictures, trial.maps(fitted, classes), set())
+        mistakes += picture_mistakes(name, pictures, trial_fit.maps(fitted, classes), set())
     for name, net in nets.items():
         where: Place = ("nets", name)
         try:
@@ -70,12 +71,12 @@ def check_models(
         else:
             weights = net_weights(made, *image_size)
             maps = {layer: len(each.maps) for layer, each in weights.items() if each.maps is not None}
-            mistakes += _unlike(name, pictures, maps, weights.keys() - maps)
+            mistakes += picture_mistakes(name, pictures, maps, weights.keys() - maps)
     if mistakes:
-        raise DeclarationError(mistakes)
+        raise DeclarationError(*mistakes)
 
 
-def _unlike(name: str, pictures: Pictures, maps: Mapping[str, int], matrices: Set[str]) -> list[Mistake]:
+def picture_mistakes(name: str, pictures: Pictures, maps: Mapping[str, int], matrices: Set[str]) -> list[Mistake]:
     """Find the pictures of a model that would not be drawn as declared.
 
     Parameters
@@ -95,7 +96,7 @@ def _unlike(name: str, pictures: Pictures, maps: Mapping[str, int], matrices: Se
         if layer in matrices:
             if how.columns is not None:
                 said = "its weights are drawn as one matrix, not as maps of pixels; leave out all but 'range'"
-                mistakes.append(Mistake(place, said, "columns"))
+                mistakes.append(Mistake((*place, "columns"), said))
         elif layer not in maps:
             drawn = ", ".join([*maps, *sorted(matrices)]) or "none"
             mistakes.append(Mistake(place, f"there are no weights to draw here; of {name} are drawn: {drawn}"))
@@ -104,5 +105,5 @@ def _unlike(name: str, pictures: Pictures, maps: Mapping[str, int], matrices: Se
                 f"a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells, and there are {maps[layer]} maps; "
                 "leave 'rows' out, and there are as many as are needed"
             )
-            mistakes.append(Mistake(place, said, "rows"))
+            mistakes.append(Mistake((*place, "rows"), said))
     return mistakes

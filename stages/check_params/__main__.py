@@ -4,10 +4,12 @@ import argparse
 import sys
 
 from stages.check_params.structure import check_structure
-from stages.params.reading import lines_named, read
-from stages.program import running
-from stages.store.files import places
-from stages.store.reports import save_text
+from stages.shared.files import paths
+from stages.shared.files.formats import save_text
+from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.params.mistakes import line_numbers
+from stages.shared.params.yaml_file import read
+from stages.shared.process.run import run
 
 
 def main() -> None:
@@ -20,17 +22,18 @@ def main() -> None:
     )
     structure_only = parser.parse_args().structure_only
     content = read()
-    sections = check_structure(content)
+    with line_numbers(content):
+        sections = check_structure(content)
     if structure_only:
         return
     # Keras takes seconds to import, which the check of the structure need not wait for.
-    running.start_tensorflow()
+    start_tensorflow()
     from stages.check_params.classes import check_classes
 
-    with lines_named(content):
+    with line_numbers(content):
         check_classes(sections.baselines, sections.nets, sections.training.seed)
-    save_text(places.CHECKS / "params.txt", "params.yaml is in order\n")
+    save_text(paths.CHECKS / "params.txt", "params.yaml is in order\n")
 
 
 if __name__ == "__main__":
-    running.run("check-params", main, timed="--structure-only" not in sys.argv)
+    run("check-params", main, timed="--structure-only" not in sys.argv)

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from stages.building import estimators
-from stages.building.nets import make_layer, make_optimizer
-from stages.params.declared import Declared
-from stages.params.nets import Net
-from stages.params.reading import DeclarationError, Mistake, Place
+from stages.shared.models import build_classifier
+from stages.shared.models.build_net import make_layer, make_optimizer
+from stages.shared.params.declared import Declared
+from stages.shared.params.mistakes import DeclarationError, Mistake
+from stages.shared.params.nets_section import Net
+from stages.shared.params.yaml_file import Place
 
 # Only the data can tell the real ones.
 ANY_NUMBER_OF_CLASSES = 10
@@ -24,7 +25,7 @@ def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], se
     mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
         try:
-            estimators.build(baseline.class_, baseline.settings, seed, ("baselines", name))
+            build_classifier.build(baseline.class_, baseline.settings, seed, ("baselines", name))
         except DeclarationError as error:
             mistakes += error.mistakes
     for name, net in nets.items():
@@ -39,4 +40,4 @@ def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], se
             except DeclarationError as error:
                 mistakes += error.mistakes
     if mistakes:
-        raise DeclarationError(mistakes)
+        raise DeclarationError(*mistakes)

@@ -5,71 +5,78 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from ruamel.yaml.comments import CommentedMap
 
-from stages.params import baselines, fetch, nets, pictures, split, training
-from stages.params.declared import Declared
-from stages.params.reading import at, section, unknown
-from stages.program.console import UserError
+from stages.shared.errors import unknown_name
+from stages.shared.params import (
+    baselines_section,
+    fetch_section,
+    nets_section,
+    pictures_section,
+    split_section,
+    training_section,
+)
+from stages.shared.params.declared import Declared
+from stages.shared.params.mistakes import DeclarationError, Mistake
+from stages.shared.params.settings import check_section
+from stages.shared.params.yaml_file import Place
 
 SECTIONS: dict[str, type[BaseModel]] = {
-    "fetch": fetch.Fetch,
-    "split": split.Split,
-    "training": training.Training,
-    "baselines": baselines.Baselines,
-    "nets": nets.Nets,
-    "pictures": pictures.Pictures,
+    "fetch": fetch_section.Fetch,
+    "split": split_section.Split,
+    "training": training_section.Training,
+    "baselines": baselines_section.Baselines,
+    "nets": nets_section.Nets,
+    "pictures": pictures_section.Pictures,
 }
 
 
 class Sections(NamedTuple):
     """What the file declares of models and their pictures."""
 
-    training: training.Training
+    training: training_section.Training
     baselines: dict[str, Declared]
-    nets: dict[str, nets.Net]
-    pictures: pictures.Pictures
+    nets: dict[str, nets_section.Net]
+    pictures: pictures_section.Pictures
 
 
 def check_structure(content: CommentedMap) -> Sections:
-    """Check every section, and what one section says of another.
+    """Check every section, and references from one section to another.
 
     Parameters
     ----------
     content : CommentedMap
-        The file, as `stages.params.reading.read` returns it.
+        The file, as `yaml_file.read` returns it.
 
     Raises
     ------
-    UserError
-        All mistakes, one a line.
+    DeclarationError
+        All mistakes.
     """
-    mistakes = [
-        at(content, (key,), unknown(key, SECTIONS, "section"), parent=()) for key in content if key not in SECTIONS
-    ]
+    mistakes = [Mistake((key,), unknown_name(key, SECTIONS, "section")) for key in content if key not in SECTIONS]
     checked: dict[str, Any] = {}
     for name, model in SECTIONS.items():
         try:
-            checked[name] = section(name, model, content)
-        except UserError as error:
-            mistakes.append(str(error))
+            checked[name] = check_section(name, model, content)
+        except DeclarationError as error:
+            mistakes += error.mistakes
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise DeclarationError(*mistakes)
 
     declared = Sections(checked["training"], checked["baselines"].root, checked["nets"].root, checked["pictures"])
     for name in (name for name in declared.nets if name in declared.baselines):
-        mistakes.append(at(content, ("nets", name), "a baseline has this name too; each model needs its own"))
+        mistakes.append(Mistake(("nets", name), "a baseline has this name too; the names of models must differ"))
     if not declared.baselines and not declared.nets:
-        mistakes.append("params.yaml: 'baselines' and 'nets' are both empty; declare one model at least")
+        mistakes.append(Mistake(("nets",), "'baselines' and 'nets' are both empty; declare at least one model"))
     models = [*declared.baselines, *declared.nets]
     for name, layers in declared.pictures.weights.items():
-        path = ("pictures", "weights", name)
+        place: Place = ("pictures", "weights", name)
         # A misspelt name would be ignored.
         if name not in models:
-            mistakes.append(at(content, path, unknown(name, models, "model"), parent=path[:-1]))
+            mistakes.append(Mistake(place, unknown_name(name, models, "model")))
             continue
         known = ["coefficients"] if name in declared.baselines else list(declared.nets[name].layers)
         for layer in layers:
             if layer not in known:
-                mistakes.append(at(content, (*path, layer), unknown(layer, known, "layer"), parent=path))
+                mistakes.append(Mistake((*place, layer), unknown_name(layer, known, "layer")))
     if mistakes:
-        raise UserError("\n".join(mistakes))
+        raise DeclarationError(*mistakes)
     return declared

@@ -5,10 +5,10 @@ Run as `python -m stages.fetch` from the root of the repository.
 
 from stages.fetch import sources
 from stages.fetch.checks import check_classes, check_sums, size
-from stages.params import fetch as params
-from stages.program import running
-from stages.program.console import say
-from stages.store.arrays import save_raw
+from stages.shared.files.datasets import save_raw
+from stages.shared.params import fetch_section as params
+from stages.shared.process.console import say
+from stages.shared.process.run import run
 
 
 def main() -> None:
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("fetch", main, timed=True)
+    run("fetch", main, timed=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.program.console import UserError
+from stages.shared.errors import UserError
 
 
 class Part(NamedTuple):

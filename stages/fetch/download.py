@@ -11,7 +11,8 @@ from urllib3.util import Retry
 
 from stages.fetch import network
 from stages.fetch.idx import LARGEST
-from stages.program.console import UserError, progress, say
+from stages.shared.errors import UserError
+from stages.shared.process.console import progress, say
 
 RETRIES = 4
 BACKOFF = 0.5  # seconds; no wait before the first retry, twice this before the second, then twice as long each

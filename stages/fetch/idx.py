@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.program.console import UserError
+from stages.shared.errors import UserError
 
 IMAGES = bytes.fromhex("00000803")
 LABELS = bytes.fromhex("00000801")

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 import urllib3
 
-from stages.program.console import UserError
+from stages.shared.errors import UserError
 
 SECONDS_OF_SILENCE = 30.0  # how long a server may take to send the next bytes
 SLOWEST = 1000  # bytes a second, on average over

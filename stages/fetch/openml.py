@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.fetch import network
-from stages.program.console import UserError, say
-from stages.store.arrays import Raw
+from stages.shared.errors import UserError
+from stages.shared.files.datasets import Raw
+from stages.shared.process.console import say
 
 DOMAIN = "openml.org"
 SERVER = f"https://www.{DOMAIN}"

@@ -16,9 +16,9 @@ from stages.fetch import idx, network
 from stages.fetch.checks import Part, join
 from stages.fetch.download import download_first, session
 from stages.fetch.openml import from_openml
-from stages.params.fetch import OpenML
-from stages.program.console import UserError
-from stages.store.arrays import Raw
+from stages.shared.errors import UserError
+from stages.shared.files.datasets import Raw
+from stages.shared.params.fetch_section import OpenML
 
 # The names under which MNIST is published; EMNIST, Fashion-MNIST, KMNIST and others keep them.
 TRAIN_IMAGES = "train-images-idx3-ubyte"

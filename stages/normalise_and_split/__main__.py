@@ -5,11 +5,12 @@ import numpy as np
 from stages.normalise_and_split.duplicates import described, duplicates
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import divide
-from stages.params import split as params
-from stages.program import console, running
-from stages.store.arrays import SETS, load_raw, save_classes, save_set
-from stages.store.files.places import DUPLICATES
-from stages.store.reports import save_json
+from stages.shared.files.datasets import SETS, load_raw, save_classes, save_set
+from stages.shared.files.formats import save_json
+from stages.shared.files.paths import DUPLICATES
+from stages.shared.params import split_section as params
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 
 def main() -> None:
@@ -39,4 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("normalise-and-split", main, timed=True)
+    run("normalise-and-split", main, timed=True)

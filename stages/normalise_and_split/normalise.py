@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.program.console import UserError
+from stages.shared.errors import UserError
 
 
 def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:

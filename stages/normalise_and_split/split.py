@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages.program.console import UserError
+from stages.shared.errors import UserError
 
 Rows = NDArray[np.int64]
 

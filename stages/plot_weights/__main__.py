@@ -3,38 +3,40 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from stages.program import console, running
+from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read models, predictions and tables; write reports/pictures."""
-    running.start_tensorflow()
-    from stages.building.weights import linear_weights, net_weights
-    from stages.params import pictures
+    start_tensorflow()
     from stages.plot_weights.confusion import confusion_figure
     from stages.plot_weights.curves import all_nets_figure, learning_curves_figure
     from stages.plot_weights.digits import confidently_wrong, sample_figure, wrong_figure
     from stages.plot_weights.figures import write_png
     from stages.plot_weights.leaderboard import leaderboard_figure
-    from stages.plot_weights.models import drawn_weights
-    from stages.store.arrays import load_classes, load_image_size, load_images, load_labels, load_raw_images
-    from stages.store.baselines import load_baseline
-    from stages.store.files import places
-    from stages.store.files.writing import replacing
-    from stages.store.history import load_history
-    from stages.store.nets import load_net
-    from stages.store.predictions import load_facts, load_predictions
-    from stages.store.reports import load_json
+    from stages.plot_weights.weight_figures import drawn_weights
+    from stages.shared.files import paths
+    from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels, load_raw_images
+    from stages.shared.files.formats import load_json
+    from stages.shared.files.keras_models import load_net
+    from stages.shared.files.predictions import load_facts, load_predictions
+    from stages.shared.files.skops_models import load_baseline
+    from stages.shared.files.training_history import load_history
+    from stages.shared.files.whole_files import replacing
+    from stages.shared.models.drawable_weights import linear_weights, net_weights
+    from stages.shared.params import pictures_section
 
     def write(name: str, figure: Figure) -> None:
-        with replacing(places.PICTURES / f"{name}.png") as temporary:
+        with replacing(paths.PICTURES / f"{name}.png") as temporary:
             write_png(figure, temporary)
 
-    how, names = pictures.load(), load_classes()
+    how, names = pictures_section.load(), load_classes()
     height, width = load_image_size()
-    board = load_json(places.LEADERBOARD)
+    board = load_json(paths.LEADERBOARD)
     labels = load_labels("test")
-    nets = [row["model"] for row in board if places.net_file(row["model"]).is_file()]
+    nets = [row["model"] for row in board if paths.net_file(row["model"]).is_file()]
 
     write("samples", sample_figure(load_raw_images()[:50], title="the first digits of the data set"))
     write(
@@ -96,10 +98,10 @@ def main() -> None:
             total=len(labels),
         ),
     )
-    console.say(f"plot-weights: {len(list(places.PICTURES.rglob('*.png')))} pictures in {places.PICTURES}")
+    console.say(f"plot-weights: {len(list(paths.PICTURES.rglob('*.png')))} pictures in {paths.PICTURES}")
 
 
 _INTERVAL = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")
 
 if __name__ == "__main__":
-    running.run("plot-weights", main, timed=True)
+    run("plot-weights", main, timed=True)

@@ -2,24 +2,24 @@
 
 import pandas as pd
 
-from stages.program import console, running
 from stages.report.page import Results, html_page, markdown_page
-from stages.store import pages
-from stages.store.arrays import load_classes, load_images, load_labels
-from stages.store.files import places
-from stages.store.files.writing import existing
-from stages.store.history import load_history
-from stages.store.predictions import load_facts, load_predictions
-from stages.store.reports import load_json, load_table, save_text
+from stages.shared.files import pages, paths
+from stages.shared.files.datasets import load_classes, load_images, load_labels
+from stages.shared.files.formats import load_json, load_table, save_text
+from stages.shared.files.predictions import load_facts, load_predictions
+from stages.shared.files.training_history import load_history
+from stages.shared.files.whole_files import require_file
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read tables, histories, predictions and pictures; write reports/index.html and reports/README.md."""
-    board = load_json(places.LEADERBOARD)
+    board = load_json(paths.LEADERBOARD)
     models = [row["model"] for row in board]
     # Only a net is trained in epochs.
     kept = {name: facts["best_epoch"] for name in models if "best_epoch" in (facts := load_facts(name))}
-    per_class = load_table(places.PER_CLASS)
+    per_class = load_table(paths.PER_CLASS)
     scores = ["precision", "recall", "f1", "support"]
     per_class[scores] = per_class[scores].apply(pd.to_numeric)
     page = html_page(
@@ -38,10 +38,10 @@ def main() -> None:
     )
     save_text(pages.PAGE, page)
     pictures = {kind: [*pages.list_pictures(kind)] for kind in ("curves", "confusion", "weights")}
-    table = existing(places.LEADERBOARD.with_suffix(".md")).read_text(encoding="utf-8")
+    table = require_file(paths.LEADERBOARD.with_suffix(".md")).read_text(encoding="utf-8")
     save_text(pages.README, markdown_page(table, pictures, models))
     console.say(f"report: {pages.PAGE}, {pages.PAGE.stat().st_size / 1000:,.0f} kB, and {pages.README}")
 
 
 if __name__ == "__main__":
-    running.run("report", main, timed=True)
+    run("report", main, timed=True)

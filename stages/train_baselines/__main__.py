@@ -6,12 +6,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.building import estimators
-from stages.params import baselines, training
-from stages.program import console, running
-from stages.store.arrays import load_classes, load_images, load_labels
-from stages.store.baselines import load_baseline, save_baseline
-from stages.store.predictions import save_facts, save_predictions
+from stages.shared.files.datasets import load_classes, load_images, load_labels
+from stages.shared.files.predictions import save_facts, save_predictions
+from stages.shared.files.skops_models import load_baseline, save_baseline
+from stages.shared.models import build_classifier
+from stages.shared.params import baselines_section, training_section
+from stages.shared.process import console
+from stages.shared.process.run import run
 from stages.train_baselines import acceleration
 from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import parameter_count, predictions
@@ -22,11 +23,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="a baseline of params.yaml")
     name = parser.parse_args().name
-    declared, shared = baselines.load_one(name), training.load()
+    declared, shared = baselines_section.load_one(name), training_section.load()
     classes = len(load_classes())
     X, y = _rows(load_images("train")), load_labels("train")
     where = ("baselines", name)
-    model = estimators.build(declared.class_, declared.settings, shared.seed, where)
+    model = build_classifier.build(declared.class_, declared.settings, shared.seed, where)
 
     with acceleration.threads(shared.threads):
         console.say(f"{name}: fitting {declared.class_} to {len(y):,} rows")
@@ -57,4 +58,4 @@ def _rows(images: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 if __name__ == "__main__":
-    running.run("train-baselines", main, timed=True)
+    run("train-baselines", main, timed=True)

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
 
-from stages.params.reading import Place, misdeclared
+from stages.shared.params.mistakes import declaration_error
+from stages.shared.params.yaml_file import Place
 from stages.train_baselines.acceleration import accelerated, plain
 
 
@@ -45,7 +46,9 @@ def fit(
     try:
         worker.fit(X, y)
     except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError, MemoryError) as error:
-        raise misdeclared(where, f"{type(model).__name__} cannot be fitted: {' '.join(str(error).split())}") from error
+        raise declaration_error(
+            where, f"{type(model).__name__} cannot be fitted: {' '.join(str(error).split())}"
+        ) from error
     if parallel:
         worker.set_params(n_jobs=None)
     return plain(worker)

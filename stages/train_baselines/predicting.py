@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
-from stages.program.console import UserError
-from stages.store.predictions import Predictions, ScoreKind
+from stages.shared.errors import UserError
+from stages.shared.files.predictions import Predictions, ScoreKind
 
 
 def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) -> Predictions:

@@ -4,7 +4,9 @@ import argparse
 
 import numpy as np
 
-from stages.program import console, running
+from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.process import console
+from stages.shared.process.run import run
 
 
 def main() -> None:
@@ -13,21 +15,21 @@ def main() -> None:
     parser.add_argument("name", help="a net of params.yaml")
     name = parser.parse_args().name
 
-    running.start_tensorflow()
+    start_tensorflow()
     import keras
     import tensorflow as tf
 
-    from stages.building.fourier import plain
-    from stages.building.memory import check_memory
-    from stages.building.nets import build, make_optimizer
-    from stages.params import nets, training
-    from stages.store.arrays import load_classes, load_image_size, load_images, load_labels
-    from stages.store.history import save_history, save_summary
-    from stages.store.nets import load_net, save_net
-    from stages.store.predictions import Predictions, save_facts, save_predictions
+    from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels
+    from stages.shared.files.keras_models import load_net, save_net
+    from stages.shared.files.predictions import Predictions, save_facts, save_predictions
+    from stages.shared.files.training_history import save_history, save_summary
+    from stages.shared.models.build_net import build, make_optimizer
+    from stages.shared.models.fourier_conv2d import plain
+    from stages.shared.models.memory_estimate import check_memory
+    from stages.shared.params import nets_section, training_section
     from stages.train_nets.training import best_epoch, probabilities, steps, summary, train
 
-    net, shared = nets.load_one(name), training.load()
+    net, shared = nets_section.load_one(name), training_section.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
 
     labels, classes = load_labels("train"), len(load_classes())
@@ -80,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    running.run("train-nets", main, timed=True)
+    run("train-nets", main, timed=True)

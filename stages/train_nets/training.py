@@ -12,7 +12,8 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.program.console import UserError, progress, say
+from stages.shared.errors import UserError
+from stages.shared.process.console import progress, say
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]

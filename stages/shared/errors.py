@@ -1,0 +1,34 @@
+"""The error for mistakes that a user can correct, and the wording that such errors share."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake that the user can correct; the message says what is wrong, where, and what is allowed."""
+
+
+def unknown_name(name: object, allowed: Iterable[str], kind: str = "key") -> str:
+    """Return a message about an unknown name, with the closest allowed name.
+
+    Parameters
+    ----------
+    name : object
+        The name that is not known.
+    allowed : iterable of str
+        The names that are.
+    kind : str
+        What the names stand for.
+    """
+    known = sorted(allowed)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"; did you mean '{near[0]}'?" if near else ";"
+    # A list of fifty class names does not help with a typo.
+    listing = f" allowed: {', '.join(known)}" if len(known) <= 12 or not near else ""
+    return f"unknown {kind} '{name}'{hint}{listing}"
+
+
+def one_line(text: object, length: int = 300) -> str:
+    """Return a message as one line of at most `length` printable characters: U+0085 becomes \\x85."""
+    line = " ".join(str(text).split())[:length]
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)

@@ -1,0 +1,133 @@
+"""Mistakes in params.yaml as sentences with file, line, key and value."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from pydantic_core import ErrorDetails, PydanticCustomError
+from ruamel.yaml.comments import CommentedMap
+
+from stages.shared.errors import UserError, one_line
+from stages.shared.params.yaml_file import PARAMS, Place, line_of
+
+
+class Mistake(NamedTuple):
+    """A mistake in params.yaml.
+
+    Attributes
+    ----------
+    place : Place
+        The keys that lead to it.
+    text : str
+        What is wrong, and what is allowed.
+    """
+
+    place: Place
+    text: str
+
+
+class DeclarationError(UserError):
+    """One or more mistakes in params.yaml; `line_numbers` adds their lines.
+
+    Parameters
+    ----------
+    *mistakes : Mistake
+        In the order in which to report them.
+    """
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        self.mistakes = mistakes
+        super().__init__("\n".join(f"{PARAMS}: {dotted(place)}: {one_line(text)}" for place, text in mistakes))
+
+
+def declaration_error(place: Place, text: str) -> DeclarationError:
+    """Return the exception for a single mistake."""
+    return DeclarationError(Mistake(place, text))
+
+
+@contextmanager
+def line_numbers(content: CommentedMap) -> Iterator[None]:
+    """Add the lines of params.yaml to a `DeclarationError` raised in the block.
+
+    Parameters
+    ----------
+    content : CommentedMap
+        The file, as `yaml_file.read` returns it.
+
+    Raises
+    ------
+    UserError
+        In place of `DeclarationError`, one line per mistake.
+    """
+    try:
+        yield
+    except DeclarationError as error:
+        lines = [
+            f"{PARAMS}, line {line_of(content, place)}: {one_line(dotted(place))}: {one_line(text)}"
+            for place, text in error.mistakes
+        ]
+        raise UserError("\n".join(lines)) from None
+
+
+def error_below(below: Place, text: str) -> PydanticCustomError:
+    """Return the error for a pydantic validator to raise about a key below the value that it validates.
+
+    Parameters
+    ----------
+    below : tuple
+        The keys from the validated value down to the mistake.
+    text : str
+        What is wrong, and what is allowed.
+    """
+    return PydanticCustomError("below", "{text}", {"text": text, "below": below})
+
+
+def from_pydantic(prefix: Place, details: ErrorDetails) -> Mistake:
+    """Turn one pydantic error into a mistake.
+
+    Parameters
+    ----------
+    prefix : Place
+        The place of the validated value in the file.
+    details : ErrorDetails
+        An item of `ValidationError.errors()`.
+    """
+    place, context = (*prefix, *details["loc"]), details.get("ctx", {})
+    if details["type"] == "below":
+        return Mistake((*place, *context["below"]), details["msg"])
+    if details["type"] == "missing":
+        return Mistake(place, "missing")
+    if details["type"] == "invalid_key" or place[-1] == "[key]":
+        return Mistake(place[:-1] if place[-1] == "[key]" else place, "the key must be a string")
+    if details["type"] == "value_error" and isinstance(details["input"], Mapping):
+        return Mistake(place, str(context["error"]))
+    # pydantic's own words: "Input should be a valid integer", "List should have at least 2 items after validation".
+    allowed = re.sub(r"^\w+ should ", "must ", details["msg"].removeprefix("Value error, "))
+    allowed = allowed.replace(" after validation", "").replace("a valid dictionary", "a mapping")
+    if details["type"] == "string_pattern_mismatch":
+        allowed = f"must match {context['pattern']}"
+    return Mistake(place, f"is {describe(details['input'])}: {allowed}")
+
+
+def dotted(place: Place) -> str:
+    """Write a place as DVC does: keys with dots between them."""
+    return ".".join(str(key) for key in place)
+
+
+def describe(value: object) -> str:
+    """Write a value as it appears in the file: strings in quotes, null, true, "a mapping", "a list"."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value}'" if len(value) <= 60 else f"'{value[:57]}...'"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, float) and math.isnan(value):
+        return "not a number (.nan)"
+    return str(value)

@@ -1,0 +1,112 @@
+"""Writes libraries.json: the locked versions of the libraries that results come from.
+
+Stages depend on these versions, so a new version of a library reruns the stages that use it. `--check` compares them
+with what is installed.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from stages.shared.errors import UserError
+from stages.shared.files.whole_files import replacing
+from stages.shared.process.run import run
+
+LIBRARIES = Path("libraries.json")
+REQUIREMENTS = Path("requirements.txt")
+
+# Module -> library; a stage that imports the module depends on the library's version.
+MODULES = {
+    "PIL": "pillow",
+    "altair": "altair",
+    "cv2": "opencv-python-headless",
+    "jinja2": "jinja2",
+    "keras": "keras",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "sklearn": "scikit-learn",
+    "sklearnex": "scikit-learn-intelex",
+    "skops": "skops",
+    "tensorflow": "tensorflow",
+    "vl_convert": "vl-convert-python",
+}
+# Libraries that compute for another one.
+USES = {"keras": ("numpy", "tensorflow"), "scikit-learn": ("numpy", "scipy"), "tensorflow": ("numpy",)}
+# Builds of one library, under different names on different platforms.
+BUILDS = {"tensorflow-cpu": "tensorflow"}
+
+
+def of_modules(modules: Iterable[str]) -> list[str]:
+    """Return the libraries that a stage with these imports depends on, sorted."""
+    found = {MODULES[module] for module in modules if module in MODULES}
+    return sorted(found.union(*(USES.get(library, ()) for library in found)))
+
+
+def locked(requirements: str) -> dict[str, str]:
+    """Read the libraries' versions from a compiled requirements file.
+
+    Parameters
+    ----------
+    requirements : str
+        The text of requirements.txt.
+
+    Returns
+    -------
+    dict of str to str
+        Library -> version, sorted by library.
+
+    Raises
+    ------
+    UserError
+        A library is missing, or has different versions for different Pythons or platforms.
+    """
+    found: dict[str, set[str]] = {library: set() for library in MODULES.values()}
+    for name, version in re.findall(r"^([\w.-]+)==([\w.+!]+)", requirements, re.MULTILINE):
+        library = BUILDS.get(name, name)
+        if library in found:
+            found[library].add(version)
+    for library, versions in found.items():
+        if len(versions) != 1:
+            raise UserError(
+                f"{REQUIREMENTS}: {library} has the versions {', '.join(sorted(versions)) or 'none'}; results need one "
+                "version for every Python and platform: constrain it in pyproject.toml"
+            )
+    return {library: versions.pop() for library, versions in sorted(found.items())}
+
+
+def differing(expected: dict[str, str]) -> list[str]:
+    """Return a sentence for each library whose installed version is not the expected one."""
+    builds = {library: build for build, library in BUILDS.items()}
+    lines = []
+    for library, version in expected.items():
+        names = [name for name in (library, builds.get(library)) if name is not None]
+        installed = {dist.version for name in names for dist in metadata.distributions(name=name)}
+        # scikit-learn-intelex exists for x86 alone.
+        if installed != {version} and not (library == "scikit-learn-intelex" and not installed):
+            lines.append(f"{library} is {', '.join(sorted(installed)) or 'not installed'}; {LIBRARIES} has {version}")
+    return lines
+
+
+def main() -> None:
+    """Write libraries.json, or compare it with requirements.txt and with what is installed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where versions differ")
+    check = parser.parse_args().check
+    versions = locked(REQUIREMENTS.read_text(encoding="utf-8"))
+    text = json.dumps(versions, indent=2) + "\n"
+    if not check:
+        with replacing(LIBRARIES) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    elif LIBRARIES.read_text(encoding="utf-8") != text:
+        raise UserError(f"{LIBRARIES} does not have the versions of {REQUIREMENTS}; run 'python -m tools.libraries'")
+    elif lines := differing(versions):
+        raise UserError("\n".join(f"{line}; run 'rm .venv/.installed' and 'make setup'" for line in lines))
+
+
+if __name__ == "__main__":
+    run("libraries", main)
