@@ -3,16 +3,16 @@
 import os
 import re
 import struct
-import sys
 import tempfile
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+from filelock import FileLock
 
 from stages.shared.errors import UserError
 
@@ -78,23 +78,23 @@ def remove_unfinished(writer: int) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Wait until no other process is in this block with the same folder, which is made where missing."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from error
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # Unix alone has it
+    """Wait until no other process holds the lock of a folder, then hold it during the block.
 
-    handle = os.open(folder, os.O_RDONLY)
+    The lock file is beside the folder, `.raw.lock` for `raw`: DVC counts every file in an output folder.
+
+    Raises
+    ------
+    UserError
+        The lock file cannot be created.
+    """
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
-        with suppress(OSError):  # some file servers know no locks
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        held = lock.acquire()
+    except OSError as error:
+        raise UserError(f"cannot write {lock.lock_file}: {error.strerror or error}") from error
+    with held:
         yield
-    finally:
-        os.close(handle)
 
 
 def require_file(path: Path) -> Path:
