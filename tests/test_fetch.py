@@ -922,7 +922,7 @@ def test_random_faults_end_in_the_right_data_or_in_a_sentence() -> None:
 
 
 def test_the_campaign_notices_what_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.fetch.__main__.check_sums", lambda *arguments: None)
+    monkeypatch.setattr("stages.fetch.checks.check_sums", lambda *arguments: None)
     wrong = campaign(len(KINDS))["went_wrong"]
     assert any("a value changed: other data are written" in text for text in wrong)
 

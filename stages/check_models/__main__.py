@@ -1,11 +1,12 @@
 """Stage check-models: every declared model against the data, before any is trained."""
 
-from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Make every model for these images and classes, and write that it was done: always the same text."""
+    from stages.shared.models.tensorflow_startup import start_tensorflow
+
     start_tensorflow()
     from stages.check_models.fitting_data import check_models
     from stages.check_models.net_sizes import check_sizes

@@ -3,12 +3,6 @@
 import argparse
 import sys
 
-from stages.check_params.structure import check_structure
-from stages.shared.files import paths
-from stages.shared.files.formats import save_text
-from stages.shared.models.tensorflow_startup import start_tensorflow
-from stages.shared.params.mistakes import line_numbers
-from stages.shared.params.yaml_file import read
 from stages.shared.process.run import run
 
 
@@ -21,12 +15,21 @@ def main() -> None:
         help="check keys and values, without asking scikit-learn and Keras for their classes, and write nothing",
     )
     structure_only = parser.parse_args().structure_only
+
+    from stages.check_params.structure import check_structure
+    from stages.shared.files import paths
+    from stages.shared.files.formats import save_text
+    from stages.shared.params.mistakes import line_numbers
+    from stages.shared.params.yaml_file import read
+
     content = read()
     with line_numbers(content):
         sections = check_structure(content)
     if structure_only:
         return
-    # Keras takes seconds to import, which the check of the structure need not wait for.
+    # Importing Keras takes seconds, which a mistake in the structure does not wait for.
+    from stages.shared.models.tensorflow_startup import start_tensorflow
+
     start_tensorflow()
     from stages.check_params.classes import check_classes
 

@@ -1,21 +1,22 @@
 """Stage evaluate: what every model reaches. The only stage that reads the test labels to judge by them."""
 
-import pandas as pd
-
-from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
-from stages.evaluate.metrics import model_metrics, per_class, report
-from stages.shared.errors import UserError
-from stages.shared.files import paths
-from stages.shared.files.datasets import load_classes, load_labels
-from stages.shared.files.formats import save_json, save_table, save_text
-from stages.shared.files.predictions import load_facts, load_predictions
-from stages.shared.params import baselines_section, nets_section
-from stages.shared.process import console
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read predictions, facts and labels; write metrics, tables and reports."""
+    import pandas as pd
+
+    from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
+    from stages.evaluate.metrics import model_metrics, per_class, report
+    from stages.shared.errors import UserError
+    from stages.shared.files import paths
+    from stages.shared.files.datasets import load_classes, load_labels
+    from stages.shared.files.formats import save_json, save_table, save_text
+    from stages.shared.files.predictions import load_facts, load_predictions
+    from stages.shared.params import baselines_section, nets_section
+    from stages.shared.process import console
+
     declared = [*baselines_section.load(), *nets_section.load()]
     if not declared:
         raise UserError("params.yaml declares no model; 'baselines' and 'nets' are both empty")

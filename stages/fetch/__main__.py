@@ -3,16 +3,17 @@
 Run as `python -m stages.fetch` from the root of the repository.
 """
 
-from stages.fetch import sources
-from stages.fetch.checks import check_classes, check_sums, size
-from stages.shared.files.datasets import save_raw
-from stages.shared.params import fetch_section as params
-from stages.shared.process.console import say
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read, check, write; nothing is written unless all is well."""
+    from stages.fetch import sources
+    from stages.fetch.checks import check_classes, check_sums, size
+    from stages.shared.files.datasets import save_raw
+    from stages.shared.params import fetch_section as params
+    from stages.shared.process.console import say
+
     wanted = params.load()
     raw, shown = sources.fetch(wanted.source, wanted.openml)
     classes = check_classes(raw.labels, shown)

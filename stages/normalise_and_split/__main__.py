@@ -1,20 +1,21 @@
 """Stage normalise-and-split: the raw data set to three sets that models take."""
 
-import numpy as np
-
-from stages.normalise_and_split.duplicates import described, duplicates
-from stages.normalise_and_split.normalise import encode, normalise
-from stages.normalise_and_split.split import divide
-from stages.shared.files.datasets import SETS, load_raw, save_classes, save_set
-from stages.shared.files.formats import save_json
-from stages.shared.files.paths import DUPLICATES
-from stages.shared.params import split_section as params
-from stages.shared.process import console
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read data/raw, write data/split and the number of duplicates."""
+    import numpy as np
+
+    from stages.normalise_and_split.duplicates import described, duplicates
+    from stages.normalise_and_split.normalise import encode, normalise
+    from stages.normalise_and_split.split import divide
+    from stages.shared.files.datasets import SETS, load_raw, save_classes, save_set
+    from stages.shared.files.formats import save_json
+    from stages.shared.files.paths import DUPLICATES
+    from stages.shared.params import split_section as params
+    from stages.shared.process import console
+
     settings = params.load()
     raw = load_raw()
     codes, names = encode(raw.labels, settings.class_names)

@@ -1,16 +1,16 @@
 """Stage plot-weights: what the models learned, and how well, as pictures."""
 
-import numpy as np
-from matplotlib.figure import Figure
-
-from stages.shared.models.tensorflow_startup import start_tensorflow
-from stages.shared.process import console
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read models, predictions and tables; write reports/pictures."""
+    from stages.shared.models.tensorflow_startup import start_tensorflow
+
     start_tensorflow()
+    import numpy as np
+    from matplotlib.figure import Figure
+
     from stages.plot_weights.confusion import confusion_figure
     from stages.plot_weights.curves import all_nets_figure, learning_curves_figure
     from stages.plot_weights.digits import confidently_wrong, sample_figure, wrong_figure
@@ -27,6 +27,7 @@ def main() -> None:
     from stages.shared.files.whole_files import replacing
     from stages.shared.models.drawable_weights import linear_weights, net_weights
     from stages.shared.params import pictures_section
+    from stages.shared.process import console
 
     def write(name: str, figure: Figure) -> None:
         with replacing(paths.PICTURES / f"{name}.png") as temporary:

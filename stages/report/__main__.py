@@ -1,20 +1,21 @@
 """Stage report: everything that the models reach on one page, as HTML and as Markdown."""
 
-import pandas as pd
-
-from stages.report.page import Results, html_page, markdown_page
-from stages.shared.files import pages, paths
-from stages.shared.files.datasets import load_classes, load_images, load_labels
-from stages.shared.files.formats import load_json, load_table, save_text
-from stages.shared.files.predictions import load_facts, load_predictions
-from stages.shared.files.training_history import load_history
-from stages.shared.files.whole_files import require_file
-from stages.shared.process import console
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Read tables, histories, predictions and pictures; write reports/index.html and reports/README.md."""
+    import pandas as pd
+
+    from stages.report.page import Results, html_page, markdown_page
+    from stages.shared.files import pages, paths
+    from stages.shared.files.datasets import load_classes, load_images, load_labels
+    from stages.shared.files.formats import load_json, load_table, save_text
+    from stages.shared.files.predictions import load_facts, load_predictions
+    from stages.shared.files.training_history import load_history
+    from stages.shared.files.whole_files import require_file
+    from stages.shared.process import console
+
     board = load_json(paths.LEADERBOARD)
     models = [row["model"] for row in board]
     # Only a net is trained in epochs.

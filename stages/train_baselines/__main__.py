@@ -1,21 +1,8 @@
 """Stage train-baselines@NAME: fit one scikit-learn classifier, and let its saved file predict."""
 
 import argparse
-import math
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stages.shared.files.datasets import load_classes, load_images, load_labels
-from stages.shared.files.predictions import save_facts, save_predictions
-from stages.shared.files.skops_models import load_baseline, save_baseline
-from stages.shared.models import build_classifier
-from stages.shared.params import baselines_section, training_section
-from stages.shared.process import console
 from stages.shared.process.run import run
-from stages.train_baselines import acceleration
-from stages.train_baselines.fitting import fit
-from stages.train_baselines.predicting import parameter_count, predictions
 
 
 def main() -> None:
@@ -23,9 +10,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="a baseline of params.yaml")
     name = parser.parse_args().name
+
+    import numpy as np
+
+    from stages.shared.files.datasets import load_classes, load_labels, load_rows
+    from stages.shared.files.predictions import save_facts, save_predictions
+    from stages.shared.files.skops_models import load_baseline, save_baseline
+    from stages.shared.models import build_classifier
+    from stages.shared.params import baselines_section, training_section
+    from stages.shared.process import console
+    from stages.train_baselines import acceleration
+    from stages.train_baselines.fitting import fit
+    from stages.train_baselines.predicting import parameter_count, predictions
+
     declared, shared = baselines_section.load_one(name), training_section.load()
     classes = len(load_classes())
-    X, y = _rows(load_images("train")), load_labels("train")
+    X, y = load_rows("train"), load_labels("train")
     where = ("baselines", name)
     model = build_classifier.build(declared.class_, declared.settings, shared.seed, where)
 
@@ -37,8 +37,8 @@ def main() -> None:
         judged = slice(shared.train_accuracy_rows)
         console.say(f"{name}: predicting")
         train_codes = predictions(saved, X[judged], classes).codes
-        validation = predictions(saved, _rows(load_images("validation")), classes)
-        test = predictions(saved, _rows(load_images("test")), classes)
+        validation = predictions(saved, load_rows("validation"), classes)
+        test = predictions(saved, load_rows("test"), classes)
     save_predictions(name, validation, test)
     accuracy = float(np.mean(train_codes == y[judged]))
     save_facts(
@@ -51,10 +51,6 @@ def main() -> None:
         },
     )
     console.say(f"{name}: training accuracy {accuracy:.5f}")
-
-
-def _rows(images: NDArray[np.float32]) -> NDArray[np.float32]:
-    return images.reshape(len(images), math.prod(images.shape[1:]))  # -1 cannot be told of no images
 
 
 if __name__ == "__main__":

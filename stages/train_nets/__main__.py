@@ -2,10 +2,6 @@
 
 import argparse
 
-import numpy as np
-
-from stages.shared.models.tensorflow_startup import start_tensorflow
-from stages.shared.process import console
 from stages.shared.process.run import run
 
 
@@ -15,8 +11,11 @@ def main() -> None:
     parser.add_argument("name", help="a net of params.yaml")
     name = parser.parse_args().name
 
+    from stages.shared.models.tensorflow_startup import start_tensorflow
+
     start_tensorflow()
     import keras
+    import numpy as np
     import tensorflow as tf
 
     from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels
@@ -27,6 +26,7 @@ def main() -> None:
     from stages.shared.models.fourier_conv2d import plain
     from stages.shared.models.memory_estimate import check_memory
     from stages.shared.params import nets_section, training_section
+    from stages.shared.process import console
     from stages.train_nets.training import best_epoch, probabilities, steps, summary, train
 
     net, shared = nets_section.load_one(name), training_section.load()

@@ -1,6 +1,7 @@
 """The data set as NumPy files: raw as fetched, and split into train, validation and test."""
 
 import json
+import math
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal, NamedTuple
@@ -85,6 +86,12 @@ def save_set(name: SetName, images: NDArray[np.float32], labels: NDArray[np.int6
 def load_images(name: SetName) -> NDArray[np.float32]:
     """Read the images of a set: float32, (n, height, width), 0-1."""
     return load_array(SPLIT / name / "images.npy")
+
+
+def load_rows(name: SetName) -> NDArray[np.float32]:
+    """Read the images of a set as rows of pixels: float32, (n, height * width), 0-1."""
+    images = load_images(name)
+    return images.reshape(len(images), math.prod(images.shape[1:]))  # -1 is ambiguous for no images
 
 
 def load_labels(name: SetName) -> NDArray[np.int64]:
