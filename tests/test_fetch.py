@@ -29,8 +29,6 @@ from stages.fetch.__main__ import main
 from stages.fetch.openml import as_images, as_labels
 from stages.shared.errors import UserError
 from stages.shared.files.whole_files import locked
-from tests.campaigns.data import FAULTS as KINDS
-from tests.campaigns.data import SOUND, campaign
 from tests.fixtures.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
 from tests.fixtures.loopback import Answer, Loopback
 from tests.fixtures.openml_server import changed, columns_of, openml, unknown_data
@@ -909,25 +907,6 @@ def test_several_fetches_at_once_leave_one_data_set(site: Loopback, tmp_path: Pa
     np.testing.assert_array_equal(np.load("data/raw/images.npy"), data.images)
     np.testing.assert_array_equal(np.load("data/raw/labels.npy"), data.labels)
     assert len(written()) == 3
-
-
-# The campaign of `make reliability`, in short
-
-
-def test_random_faults_end_in_the_right_data_or_in_a_sentence() -> None:
-    counts = campaign(2 * len(KINDS))
-    assert counts["went_wrong"] == []
-    assert {kind: counts["right"].get(kind) for kind in SOUND} == dict.fromkeys(SOUND, 2)
-    assert counts["trials"] == sum(counts["right"].values()) + sum(counts["refused"].values()) == 2 * len(KINDS)
-
-
-def test_the_campaign_notices_what_goes_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stages.fetch.checks.check_sums", lambda *arguments: None)
-    wrong = campaign(len(KINDS))["went_wrong"]
-    assert any("a value changed: other data are written" in text for text in wrong)
-
-    monkeypatch.setattr(idx, "LABELS", b"\0\0\x08\x04")
-    assert any("no fault: refused" in text for text in campaign(1)["went_wrong"])
 
 
 # The bundled data

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns import altered, kill, report
+from stages.fetch import idx
+from tests.campaigns import altered, data, kill, report
 from tests.campaigns.concurrency import SAID, pair, side_by_side
 from tests.campaigns.kill import KILLS, MOMENTS, OVER, STATES, Outcome, Start, planned, remedies
 from tests.fixtures.small_project import Project, prepare
@@ -92,6 +93,23 @@ def test_altered_files_are_named_and_never_half_loaded() -> None:
     assert counts["went_wrong"] == []
     assert counts["altered"] == counts["named_by_verify"] == 30
     assert counts["refused"] + counts["loaded"] == counts["loads"] > 0
+
+
+def test_faulty_data_are_refused_or_right() -> None:
+    n = 2 * len(data.FAULTS)
+    counts = data.campaign(n)
+    assert counts["went_wrong"] == []
+    assert {kind: counts["right"].get(kind) for kind in data.SOUND} == dict.fromkeys(data.SOUND, 2)
+    assert counts["trials"] == sum(counts["right"].values()) + sum(counts["refused"].values()) == n
+
+
+def test_the_data_campaign_notices_faults_of_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stages.fetch.checks.check_sums", lambda *arguments: None)
+    wrong = data.campaign(len(data.FAULTS))["went_wrong"]
+    assert any("a value changed: writes other data" in text for text in wrong)
+
+    monkeypatch.setattr(idx, "LABELS", b"\0\0\x08\x04")
+    assert any("no fault: refused" in text for text in data.campaign(1)["went_wrong"])
 
 
 def test_the_report_is_a_table_of_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def main() -> None:
                 continue
             say(f"reliability: {name}, {campaign.n:,} {campaign.unit}")
             begun = time.monotonic()
-            counts = import_module(f"reliability.{name}").campaign(campaign.n)
+            counts = import_module(f"tests.campaigns.{name}").campaign(campaign.n)
             report["campaigns"][name] = {**counts, "seconds": round(time.monotonic() - begun, 1)}
             save(report)
     wrong = [text for name in asked or CAMPAIGNS for text in report["campaigns"][name]["went_wrong"]]

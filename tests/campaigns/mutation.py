@@ -15,7 +15,7 @@ from stages.shared.process.console import say
 from stages.shared.process.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPLAINED = ROOT / "reliability" / "survivors.yaml"
+EXPLAINED = Path(__file__).with_name("survivors.yaml")
 MUTMUT = Path(sys.executable).with_name("mutmut")
 AT_ONCE = 2
 # What mutmut notes of a mutant; any other code is of tests that failed, ran out of time or died.
