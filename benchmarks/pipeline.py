@@ -1,6 +1,7 @@
 """What whole runs of the pipeline cost, in a clone of their own."""
 
 import json
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -108,5 +109,7 @@ def _seconds(command: list[str], folder: Path) -> float:
 
 
 def _run(command: list[str], folder: Path) -> None:
-    if subprocess.run(command, cwd=folder, check=False).returncode:
+    # In a git hook, GIT_DIR and such name this repository whatever the folder.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
         raise UserError(f"'{' '.join(command)}' failed, see above")

@@ -1,4 +1,4 @@
-"""What several test files share."""
+"""Fixtures and settings that all tests share."""
 
 import os
 import shutil
@@ -6,16 +6,18 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-import gto  # noqa: F401  DVC imports it late, and it closes whatever handlers logging has: before TensorFlow's
+import gto  # noqa: F401  before TensorFlow: DVC imports it late, and it closes the handlers that logging has by then
 import pytest
 
-from tests.fixtures.small_project import Project, make
+from tests.fixtures.small_project import Project, make, unset_git_variables
 
-# Before any test file imports TensorFlow, which reads them once: errors alone, and the kernels that the stages use.
+# TensorFlow reads these once, when it is imported: log errors only, use the kernels that the stages use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-# What was started in the background ignores Ctrl-C, and so would the processes that tests send it to.
+unset_git_variables()
+
+# A shell starts background jobs with Ctrl-C ignored, and the processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -23,19 +25,19 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that run pipelines: what takes longest is not to wait for the rest."""
+    """Run the tests that run pipelines first, so that no worker is left with a long one at the end."""
     items.sort(key=lambda item: not {"finished", "compared"} & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(autouse=True)
 def unmutated_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under `make mutation`, leave a mutant to the test's own process: mutmut fails in others that it did not start."""
+    """Keep mutants of `make mutation` to the test's own process: mutmut fails in processes that it did not start."""
     monkeypatch.delenv("MUTANT_UNDER_TEST", raising=False)
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, with the default params.yaml."""
+    """Work in an empty folder with the default params.yaml."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -43,13 +45,13 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def edited_params(workspace: Path) -> Callable[..., str]:
-    """Change the workspace's params.yaml: `edited_params((old, new), ...)`; returns its new text."""
+    """Return a function that edits the workspace's params.yaml, `edited_params((old, new), ...)`, and returns it."""
 
     def edit(*edits: tuple[str, str]) -> str:
         path = workspace / "params.yaml"
         text = path.read_text()
         for old, new in edits:
-            assert old in text, f"params.yaml holds no {old!r} any more"
+            assert old in text, f"params.yaml does not contain {old!r}"
             text = text.replace(old, new, 1)
         path.write_text(text)
         return text
@@ -59,5 +61,5 @@ def edited_params(workspace: Path) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A small project that has run once; tests that change it take a copy."""
+    """A small project that has run once; a test that changes it works on a copy."""
     return make(tmp_path_factory.mktemp("finished") / "project")

@@ -114,13 +114,13 @@ def test_the_data_campaign_notices_faults_of_the_stage(monkeypatch: pytest.Monke
 
 def test_the_report_is_a_table_of_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    so_far = report.report_so_far()
+    so_far = report.load_report()
     assert so_far["campaigns"] == {}
     so_far["campaigns"]["altered"] = {"altered": 1200, "went_wrong": ["a.npy: not named"], "seconds": 90.0}
     hit = {"the stage": 20, "dvc": 40}
     so_far["campaigns"]["kill"] = {"kills": 60, "hit": hit, "went_wrong": [], "seconds": 600.0}
     report.save(so_far)
-    assert report.report_so_far() == so_far == json.loads(report.REPORT.read_text())
+    assert report.load_report() == so_far == json.loads(report.REPORT.read_text())
     text = report.TABLE.read_text()
     assert "| Kills | 0 | 10.0 |\n| Altered files | 1 | 1.5 |\n| all | 1 | 11.5 |" in text, (
         "in the order of the campaigns"
@@ -128,4 +128,4 @@ def test_the_report_is_a_table_of_counts(tmp_path: Path, monkeypatch: pytest.Mon
     assert "| kills | 60 |\n| hit: dvc | 40 |\n| hit: the stage | 20 |" in text
     assert "| altered | 1,200 |" in text and "- a.npy: not named" in text
     report.REPORT.write_text(json.dumps({**so_far, "versions": {}}))
-    assert report.report_so_far()["campaigns"] == {}, "figures of other versions are dropped"
+    assert report.load_report()["campaigns"] == {}, "figures of other versions are dropped"

@@ -1,4 +1,4 @@
-"""What the campaigns counted, as reports/reliability.json and as tables."""
+"""The counts of the campaigns, as reports/reliability.json and as tables in reports/reliability.md."""
 
 import json
 import platform
@@ -15,22 +15,22 @@ PACKAGES = ("dvc", "keras", "numpy", "scikit-learn", "skops")
 
 
 class Campaign(NamedTuple):
-    """A campaign: the module `reliability.NAME` has `campaign(n)`, which returns counts and `went_wrong`, texts.
+    """A campaign: the module of its name here has `campaign(n)`, which returns counts and `went_wrong`, texts.
 
     Attributes
     ----------
     n : int
-        Its full length.
+        Number of trials in `make reliability`.
     unit : str
-        Of what.
-    title, what : str
-        For the report: what it is called, and what it does.
+        What a trial is, in the plural.
+    title, description : str
+        For the report.
     """
 
     n: int
     unit: str
     title: str
-    what: str
+    description: str
 
 
 CAMPAIGNS = {
@@ -38,124 +38,113 @@ CAMPAIGNS = {
         2_000,
         "edits",
         "Edits of params.yaml",
-        "Random edits of the default params.yaml. Each ends in a valid declaration or in one clear sentence.",
+        "Random edits of the default params.yaml. Each must end in a valid declaration or in one-line error messages "
+        "that name the file.",
     ),
     "data": Campaign(
         2_000,
         "trials",
-        "Data from sources with faults",
-        "Downloads, archives and IDX files with random faults. Each ends in the right data or in one clear sentence, "
-        "and never in a file that is half-written.",
+        "Faulty data sources",
+        "Downloads, archives and IDX files with random faults. Each must end in the right data or in an error message, "
+        "never in a half-written file.",
     ),
     "kill": Campaign(
         60,
         "kills",
         "Kills",
-        "A small pipeline of all stages is hit by SIGKILL at a random moment, and by some other signals: the stage, "
-        "DVC, or both; from a fresh clone, after an edit, and while DVC brings files from its cache; at any moment, "
-        "within a stage's first second, while DVC saves, and while it writes dvc.lock. Then comes one `dvc repro`, "
-        "after the cleaning that DVC's message asks for, if any: dvc.lock may be cut off, and `git checkout dvc.lock` "
-        "(or `rm dvc.lock`, where none is committed) mends it. The result is the same where dvc.lock and every file "
-        "that stages write have the bytes of an undisturbed run, nothing is left over, and `dvc status` finds nothing "
-        "to do. A signal that came when the run was over is not counted but sent again, sooner.",
+        "A small pipeline with all stages gets SIGKILL, or another signal, at a random moment: the stage, DVC, or "
+        "both; in a fresh clone, after an edit, or while DVC restores files from its cache. One `dvc repro` follows, "
+        "after the command that DVC's message calls for, if any: a truncated dvc.lock is restored by `git checkout "
+        "dvc.lock`, or by `rm dvc.lock` if none is committed. The result is the same if dvc.lock and all outputs are "
+        "byte for byte those of an undisturbed run, no other file remains, and `dvc status` reports no change. "
+        "Signals that arrive after the end of the run are not counted but repeated earlier in the run.",
     ),
     "signals": Campaign(
         110,
         "signals",
         "Ctrl-C and SIGTERM",
-        "A stage of the small pipeline gets Ctrl-C (SIGINT to its whole group, as from a terminal) or SIGTERM at a "
-        "random moment. It must end within two seconds, with exit code 130 or 143 and one sentence; no process lives "
-        "on, and every file has the bytes that it had before.",
+        "A stage of the small pipeline gets Ctrl-C (SIGINT to its process group, as from a terminal) or SIGTERM at a "
+        "random moment. It must end within two seconds and leave no process behind, and every file must keep its "
+        "bytes.",
     ),
     "concurrency": Campaign(
         10,
         "pairs",
-        "Several runs at once",
-        "Two `dvc repro` are started within some seconds: both finish, or one says that the other is at work. And "
-        "every model is trained by a DVC of its own, all at once, with `dvc --wait-for-lock repro --single-item`. Then "
-        "comes one `dvc repro`; the result is the same where every file has the bytes of an undisturbed run.",
+        "Simultaneous runs",
+        "Two `dvc repro` start within seconds of each other: both must finish, or one must report that the other is "
+        "running. Then all models are trained at the same time, each with `dvc --wait-for-lock repro --single-item`. "
+        "One `dvc repro` follows; the result is the same if every file is byte for byte that of an undisturbed run.",
     ),
     "altered": Campaign(
         300,
         "files",
         "Altered files",
-        "One file at a time, of all that the small pipeline makes and DVC caches, has a bit or byte changed, is cut "
-        "off, emptied, or replaced by another of its kind; its time of change stays as it was. `make verify` must name "
-        "each. Loading it as the stages do must end in a sentence, or in data that only a hash can tell from the right "
-        "ones.",
+        "One file at a time, of all that the small pipeline writes and DVC caches, gets a bit or byte changed, is "
+        "truncated, emptied, or replaced by another of its kind, with its modification time unchanged. `make verify` "
+        "must name each. Loading it as the stages do must end in an error message, or in data that only a checksum "
+        "tells from the right ones.",
     ),
     "code": Campaign(
         40,
-        "mutants a function at most",
-        "The tests themselves",
-        "Which share of the stages' lines and branches `make coverage` has run, and how many mutants of the pure "
-        "modules (a constant, operator or argument changed) make a test fail; those that none can fail of are "
-        "explained in `tests/campaigns/survivors.yaml`.",
+        "mutants per function at most",
+        "Test quality",
+        "Lines and branches of the code that `make coverage` runs, and mutants of the modules of pure functions (with "
+        "a constant, operator or argument changed) that make a test fail. `tests/campaigns/survivors.yaml` explains "
+        "why others cannot; mutants that only reword a message are not counted.",
     ),
 }
 
 
-def report_so_far() -> dict[str, Any]:
-    """Read what was counted before, if it was with the same versions."""
-    new: dict[str, Any] = {"versions": _versions(), "campaigns": {}}
-    if not REPORT.is_file():
-        return new
-    before: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
-    if before["versions"] == new["versions"]:
-        return before
-    say(f"reliability: {REPORT} is of other versions; its figures are dropped")
-    return new
+def load_report() -> dict[str, Any]:
+    """Return the report so far, or an empty one if there is none for the installed versions."""
+    versions = {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+    if REPORT.is_file():
+        report: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
+        if report["versions"] == versions:
+            return report
+        say(f"reliability: {REPORT} has the counts of other versions, which are dropped")
+    return {"versions": versions, "campaigns": {}}
 
 
 def save(report: dict[str, Any]) -> None:
-    """Write what is counted so far, so that an interruption loses nothing."""
+    """Write the report in both formats, with the campaigns in the order of `CAMPAIGNS`."""
     report["campaigns"] = {name: report["campaigns"][name] for name in CAMPAIGNS if name in report["campaigns"]}
-    with replacing(REPORT) as temporary:
-        temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    with replacing(TABLE) as temporary:
-        temporary.write_text(markdown(report), encoding="utf-8")
+    for path, text in ((REPORT, json.dumps(report, indent=2) + "\n"), (TABLE, markdown(report))):
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """Return all that was counted, as a page.
+    """Return the report as a page.
 
     Parameters
     ----------
     report : dict
-        `versions`, package -> version; `campaigns`, name -> what its `campaign` returned, and `seconds`, what it took.
+        `versions`: package -> version; `campaigns`: name -> what `campaign` returned, and `seconds`.
     """
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
-    parts = ["# What bad input, faults and interruptions come to", f"Counted by `make reliability` with {versions}."]
-    counted = report["campaigns"]
-    summary = [
-        *((CAMPAIGNS[name].title, len(counts["went_wrong"]), counts["seconds"]) for name, counts in counted.items()),
-        ("all", sum(len(c["went_wrong"]) for c in counted.values()), sum(c["seconds"] for c in counted.values())),
-    ]
+    campaigns = report["campaigns"]
     lines = ["| campaign | went wrong | minutes |", "|---|--:|--:|"]
-    lines += [f"| {title} | {wrong:,} | {seconds / 60:.1f} |" for title, wrong, seconds in summary]
-    parts.append("\n".join(lines))
-    for name, counts in counted.items():
-        parts += [f"## {CAMPAIGNS[name].title}", CAMPAIGNS[name].what, counts_table(counts)]
+    for title, several in [(CAMPAIGNS[name].title, [name]) for name in campaigns] + [("all", list(campaigns))]:
+        wrong = sum(len(campaigns[name]["went_wrong"]) for name in several)
+        minutes = sum(campaigns[name]["seconds"] for name in several) / 60
+        lines.append(f"| {title} | {wrong:,} | {minutes:.1f} |")
+    parts = ["# Reliability", f"Counted by `make reliability` with {versions}.", "\n".join(lines)]
+    for name, counts in campaigns.items():
+        parts += [f"## {CAMPAIGNS[name].title}", CAMPAIGNS[name].description, _table(counts)]
         if counts["went_wrong"]:
             parts += ["Went wrong:", "\n".join(f"- {text}" for text in counts["went_wrong"])]
     return "\n\n".join(parts) + "\n"
 
 
-def counts_table(counts: dict[str, Any]) -> str:
-    """Return counts as a table: a row a number; a mapping of numbers gives a row each, after its own name."""
-    lines = ["| | |", "|---|--:|"]
+def _table(counts: dict[str, Any]) -> str:
+    """Return one row per count, and one per entry of a mapping of counts."""
+    rows: dict[str, Any] = {}
     for key, value in counts.items():
         name = key.replace("_", " ")
         if isinstance(value, dict):
-            lines += [f"| {name}: {part} | {_figure(number)} |" for part, number in sorted(value.items())]
+            rows |= {f"{name}: {part}": value[part] for part in sorted(value)}
         elif key not in ("went_wrong", "seconds"):
-            lines.append(f"| {name} | {_figure(value)} |")
-    return "\n".join(lines)
-
-
-def _figure(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+            rows[name] = value
+    lines = [f"| {name} | {f'{value:,}' if isinstance(value, int) else value} |" for name, value in rows.items()]
+    return "\n".join(["| | |", "|---|--:|", *lines])
