@@ -1,6 +1,7 @@
 """The error for mistakes that a user can correct, and the wording that such errors share."""
 
 import difflib
+import re
 from collections.abc import Iterable
 
 
@@ -30,5 +31,6 @@ def unknown_name(name: object, allowed: Iterable[str], kind: str = "key") -> str
 
 def one_line(text: object, length: int = 300) -> str:
     """Return a message as one line of at most `length` printable characters: U+0085 becomes \\x85."""
-    line = " ".join(str(text).split())[:length]
+    # ASCII spaces alone: U+0085 and its like are written out below.
+    line = re.sub(r"\s+", " ", str(text), flags=re.ASCII).strip()[:length]
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)

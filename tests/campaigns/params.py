@@ -90,7 +90,8 @@ def outcome(text: str, folder: Path, passed: set[str] | None = None, *, structur
     path.write_text(text, encoding="utf-8")
     try:
         content = read(path)
-        sections = check_structure(content)
+        with line_numbers(content):
+            sections = check_structure(content)
         if not structure_only:
             _check_models(content, sections, set() if passed is None else passed)
     except UserError as error:

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from stages.shared.errors import unknown_name
-from stages.shared.models.fourier_conv2d import FourierConv2D
+from stages.shared.models.fourier_conv2d import FourierConv2D, check_supported
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import DeclarationError, declaration_error, describe
 from stages.shared.params.nets_section import FULL_PRECISION, IMAGE, Net, Precision
@@ -129,9 +129,10 @@ def make_layer(name: str, declared: Declared, classes: int, precision: Precision
             (*where, METHOD), f"is {describe(method)}: only a Conv2D takes it, and only '{FOURIER}'"
         )
     try:
-        return FourierConv2D.from_config(layer.get_config())
+        check_supported(layer)
     except ValueError as error:
         raise declaration_error((*where, METHOD), str(error)) from None
+    return FourierConv2D.from_config(layer.get_config())
 
 
 def make_optimizer(declared: Declared, steps: int, where: Place) -> keras.optimizers.Optimizer:

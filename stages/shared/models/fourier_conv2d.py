@@ -23,12 +23,7 @@ class FourierConv2D(keras.layers.Conv2D):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        plain = self.strides == (1, 1) and self.dilation_rate == (1, 1) and self.groups == 1
-        if not plain or self.padding != "valid" or self.data_format != "channels_last":
-            raise ValueError(
-                "a convolution in the Fourier domain takes strides, dilation_rate and groups of 1, "
-                "padding 'valid' and data_format 'channels_last' alone"
-            )
+        check_supported(self)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
         """Convolve, as Conv2D's method of this name does, before bias and activation; always in float32."""
@@ -47,6 +42,22 @@ class FourierConv2D(keras.layers.Conv2D):
         height, width, channels = inputs.shape[1:]
         places = 2 * (width // 2 + 1) * height  # real and imaginary part
         return places * channels, places * self.filters
+
+
+def check_supported(layer: keras.layers.Conv2D) -> None:
+    """Refuse a layer that cannot be computed in the Fourier domain.
+
+    Raises
+    ------
+    ValueError
+        A layer with other strides, dilation, groups, padding or order of channels.
+    """
+    ones = layer.strides == (1, 1) and layer.dilation_rate == (1, 1) and layer.groups == 1
+    if not ones or layer.padding != "valid" or layer.data_format != "channels_last":
+        raise ValueError(
+            "a convolution in the Fourier domain takes only strides, dilation_rate and groups of 1, "
+            "padding 'valid' and data_format 'channels_last'"
+        )
 
 
 def plain(model: keras.Model) -> keras.Model:

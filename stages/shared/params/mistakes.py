@@ -39,7 +39,9 @@ class DeclarationError(UserError):
 
     def __init__(self, *mistakes: Mistake) -> None:
         self.mistakes = mistakes
-        super().__init__("\n".join(f"{PARAMS}: {dotted(place)}: {one_line(text)}" for place, text in mistakes))
+        super().__init__(
+            "\n".join(f"{PARAMS}: {one_line(dotted(place))}: {one_line(text)}" for place, text in mistakes)
+        )
 
 
 def declaration_error(place: Place, text: str) -> DeclarationError:
@@ -113,7 +115,7 @@ def from_pydantic(prefix: Place, details: ErrorDetails) -> Mistake:
 
 def dotted(place: Place) -> str:
     """Write a place as DVC does: keys with dots between them."""
-    return ".".join(str(key) for key in place)
+    return ".".join(key if isinstance(key, str) else describe(key) for key in place)
 
 
 def describe(value: object) -> str:
