@@ -1,7 +1,5 @@
 """`make verify`: what differs from dvc.lock is named, and what it advises mends it."""
 
-import os
-import random
 import re
 import subprocess
 import sys
@@ -12,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.shared.errors import UserError
-from tests.campaigns.altered import HOW, altered, candidates, is_named
+from tests.fixtures.damage import overwrite, with_bits_flipped
 from tests.fixtures.small_project import ROOT, Project
 from tools.verify import verify
 
@@ -33,13 +31,9 @@ def faults() -> list[str]:
 
 
 def flip(path: Path) -> None:
-    """Change a bit; time of change and mode stay, so that DVC sees nothing."""
-    status, content = path.stat(), bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
-    path.chmod(status.st_mode & 0o777)
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    """Flip a bit; DVC does not see it."""
+    content = path.read_bytes()
+    overwrite(path, with_bits_flipped(content, len(content) // 2, 1))
 
 
 def cached(project: Project, out: str) -> Path:
@@ -220,12 +214,3 @@ def test_dvc_sees_a_change_whose_time_is_new_and_mends_it(project: Project) -> N
     assert NET in project.succeed("dvc", "status").output
     assert project.repro() == ["train-nets@dense"]
     assert Path(NET).read_bytes() == before
-
-
-def test_every_altered_file_is_named(project: Project) -> None:
-    chance = random.Random(5)
-    for number, how in enumerate(HOW * 3):
-        file = chance.choice(candidates(("workspace", "cache")[number % 2]))
-        with altered(file, how, chance) as done:
-            assert is_named(file), f"{file}, {done}"
-    assert faults() == []
