@@ -1,4 +1,4 @@
-"""Puts the two parts of a data set together, and checks what holds for one from any source."""
+"""Joins the two parts of a data set, and checks data sets from any source."""
 
 import hashlib
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from stages.shared.errors import UserError
 
 
 class Part(NamedTuple):
-    """The train or the test rows.
+    """The training or the test rows.
 
     Attributes
     ----------
@@ -25,39 +25,39 @@ class Part(NamedTuple):
 
 
 def join(train: Part, test: Part, source: str) -> Part:
-    """Put the train rows before the test rows.
+    """Concatenate the training rows and the test rows, in this order.
 
     Parameters
     ----------
     train, test : Part
-        The two parts as read.
+        The two parts.
     source : str
-        What to call the data set in an error.
+        Name of the data set in errors.
 
     Raises
     ------
     UserError
-        A part has not as many labels as images, or the images of the parts differ in size.
+        A part has more labels than images or fewer, or the images of the parts differ in size.
     """
-    for name, part in (("train", train), ("test", test)):
+    for name, part in (("training", train), ("test", test)):
         if len(part.images) != len(part.labels):
             raise UserError(
-                f"{source}: there are {len(part.images):,} {name} images "
-                f"and {len(part.labels):,} {name} labels; each image must have one label"
+                f"{source}: {len(part.images):,} {name} images but {len(part.labels):,} {name} labels; each image must "
+                "have one label"
             )
     if train.images.shape[1:] != test.images.shape[1:]:
         raise UserError(
-            f"{source}: the train images are {size(train.images)} pixels and the test images "
-            f"{size(test.images)}; all must have one size"
+            f"{source}: the training images have {size(train.images)} pixels, the test images {size(test.images)}; "
+            "all must have the same size"
         )
     return Part(np.concatenate([train.images, test.images]), np.concatenate([train.labels, test.labels]))
 
 
 def check_classes(labels: NDArray[Any], source: str) -> int:
-    """Return the number of different labels; raises UserError if there are fewer than two."""
+    """Return the number of classes; raises UserError if there are fewer than two."""
     classes = np.unique(labels)
     if len(classes) < 2:
-        raise UserError(f"{source}: every label is {classes[0]}; at least two classes are needed")
+        raise UserError(f"{source}: every label is {classes[0]}; there must be at least two classes")
     return len(classes)
 
 
@@ -67,30 +67,29 @@ def check_sums(arrays: dict[str, NDArray[Any]], expected: dict[str, str | None],
     Parameters
     ----------
     arrays : dict of str to ndarray
-        The arrays under their keys in `fetch.sha256`.
+        Arrays by key of `fetch.sha256`.
     expected : dict of str to str or None
-        SHA-256 of the bytes of each array in C order, in lower-case hexadecimal digits; None is not checked.
+        SHA-256 of the bytes of each array in C order, in lower-case hexadecimal digits; None accepts any.
     source : str
-        What to call the data set in an error.
+        Name of the data set in errors.
 
     Raises
     ------
     UserError
-        One line for each array that has another checksum.
+        An array has another checksum; one line per array.
     """
-    faults = []
+    mistakes = []
     for key, array in arrays.items():
-        wanted = expected.get(key)
-        found = hashlib.sha256(array.tobytes()).hexdigest()
-        if wanted is not None and found != wanted:
-            faults.append(
-                f"{source}: the {key} have SHA-256 {found}, and fetch.sha256.{key} of params.yaml asks for "
-                f"{wanted}; mend the source or, if these data are meant, write the new value or null there"
+        actual = hashlib.sha256(array.tobytes()).hexdigest()
+        if expected[key] not in (None, actual):
+            mistakes.append(
+                f"{source}: the SHA-256 of the {key} is {actual}, but fetch.sha256.{key} in params.yaml is "
+                f"{expected[key]}; correct fetch.source, or write the new value (or null) if these are the right data"
             )
-    if faults:
-        raise UserError("\n".join(faults))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
 
 
 def size(images: NDArray[np.uint8]) -> str:
-    """Say how large images are, as in "28 x 28"."""
+    """Return the size of images as text, such as "28 x 28"."""
     return f"{images.shape[1]} x {images.shape[2]}"

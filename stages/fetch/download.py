@@ -1,133 +1,160 @@
-"""Downloads a file over HTTP: with retries and progress, whole or not at all."""
+"""Downloads over HTTP: valid addresses, a deadline, retries, progress."""
 
-from collections.abc import Iterable
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from pathlib import Path
+from http.client import HTTPException
+from typing import Any, BinaryIO
+from urllib.parse import SplitResult, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
 
-from stages.fetch import network
 from stages.fetch.idx import LARGEST
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 from stages.shared.process.console import progress, say
 
-RETRIES = 4
-BACKOFF = 0.5  # seconds; no wait before the first retry, twice this before the second, then twice as long each
-LONGEST_WAIT = 60  # seconds; a server that is busy may ask for more, in Retry-After
-PASSING = (429, 500, 502, 503, 504)  # statuses that a later request may not meet
+DEADLINE = 1800.0  # seconds for a whole data set
+TIMEOUT = 30.0  # seconds until the server sends something
+WAITS = (1.0, 2.0, 4.0, 8.0)  # seconds before each retry
+LONGEST_WAIT = 60.0  # seconds; a server's Retry-After may be longer
+TRANSIENT = (429, 500, 502, 503, 504)  # statuses that a later request may not get
 CHUNK = 2**16  # bytes
 
 
-class _Retry(Retry):
-    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
-        try:
-            return super().get_retry_after(response)
-        except urllib3.exceptions.InvalidHeader:
-            return None  # neither a number nor a date
-
-    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
-        # What is waited for in silence looks like a program that hangs.
-        asked = self.get_retry_after(response) if response is not None else None
-        if seconds := asked or self.get_backoff_time():
-            status = self.history[-1].status
-            said = f"the server answers {status}" if status else "no answer"
-            say(f"{said}; asking again in {seconds:.0f} s")
-        super().sleep(response)
-
-
-def session() -> requests.Session:
-    """Return a session that asks again, ever more slowly, after what may pass: no connection, 429, 5xx."""
-    retry = _Retry(
-        total=RETRIES,
-        read=1,  # each costs up to half a minute of silence
-        backoff_factor=BACKOFF,
-        status_forcelist=PASSING,
-        raise_on_status=False,
-        retry_after_max=LONGEST_WAIT,
-    )
-    http = requests.Session()
-    http.mount("http://", HTTPAdapter(max_retries=retry))
-    http.mount("https://", HTTPAdapter(max_retries=retry))
-    # The size in Content-Length is then that of the file, and not of what the server makes of it on the way.
-    http.headers["Accept-Encoding"] = "identity"
-    return http
-
-
-def download_first(http: requests.Session, addresses: Iterable[str], path: Path) -> str:
-    """Download the first of several addresses that there is.
-
-    Parameters
-    ----------
-    http : requests.Session
-        What `session` returned.
-    addresses : iterable of str
-        Spellings of the file's address, the likeliest first; not empty.
-    path : Path
-        File to write, as the server has it: still compressed, if it is.
-
-    Returns
-    -------
-    str
-        The address that was there.
+def split_address(address: str, key: str) -> SplitResult:
+    """Parse an address, given under a key of params.yaml.
 
     Raises
     ------
     UserError
-        The server cannot be reached, has none of them, answers with another error or with a web page, breaks
-        off, sends ever so slowly, or sends more than `LARGEST` bytes.
+        The address does not begin with http:// or https:// and a host.
     """
-    tried = []
-    for address in addresses:
-        if _download(http, address, path):
-            return address
-        tried.append(address)
-    folder = tried[0].rpartition("/")[0]
-    names = ", ".join(address.rpartition("/")[2] for address in tried)
-    raise UserError(
-        f"{folder} has no {names} (404 Not Found); the address in fetch.source must hold one of these files"
-    )
-
-
-def _download(http: requests.Session, address: str, path: Path) -> bool:
     try:
-        with http.get(address, stream=True, timeout=network.SECONDS_OF_SILENCE) as response:
-            if response.status_code == HTTPStatus.NOT_FOUND:
-                return False
-            if response.status_code != HTTPStatus.OK:
-                status = f"{response.status_code} {response.reason or ''}".strip()
-                advice = "try again later" if response.status_code in PASSING else "check fetch.source"
-                raise UserError(f"cannot fetch {address}: the server answers {status}; {advice}")
-            _save(response, address, path)
-    except (requests.RequestException, urllib3.exceptions.HTTPError, network.TooSlowError) as error:
-        raise UserError(f"cannot fetch {address}: {network.why(error)}") from error
-    except OSError as error:
-        raise UserError(f"cannot write {path}, where {address} was to go: {error.strerror or error}") from error
-    return True
+        parts = urlsplit(address)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UserError(f"{key} '{address}' is not a valid address; it must begin with http:// or https:// and a host")
+    return parts
 
 
-def _save(response: requests.Response, address: str, path: Path) -> None:
-    total, done, pace = response.raw.length_remaining, 0, network.Pace()
-    page = response.headers.get("Content-Type", "").startswith("text/html")
-    with path.open("wb") as file, progress(path.name, total, "B") as advance:
+class _DeadlineExceeded(BaseException):
+    """Not an Exception: libraries catch those, and try again."""
+
+
+@contextmanager
+def deadline(source: str) -> Iterator[None]:
+    """Limit the time that the block may take to `DEADLINE`.
+
+    A timer signal interrupts every wait, so a server that sends a byte now and then is given up, too.
+
+    Raises
+    ------
+    UserError
+        The time is over.
+    """
+
+    def expire(*_: Any) -> None:
+        raise _DeadlineExceeded
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, DEADLINE)
+    try:
+        yield
+    except _DeadlineExceeded:
+        raise UserError(
+            f"cannot fetch {source}: not finished after {DEADLINE:g} s; try again later, or download the files with "
+            "another program and set fetch.source to their folder"
+        ) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def download(address: str, file: BinaryIO) -> bool:
+    """Download a file, as it is stored on the server: a compressed file stays compressed.
+
+    Parameters
+    ----------
+    address : str
+        Address of the file.
+    file : binary file
+        Receives the content, and is rewound.
+
+    Returns
+    -------
+    bool
+        Whether there is such a file on the server: False for status 404.
+
+    Raises
+    ------
+    UserError
+        No connection or a transient error (429, 5xx, a truncated file), after all retries; at once for any other
+        status, for a web page in place of the file, and for more than `LARGEST` bytes.
+    OSError
+        `file` cannot be written to.
+    """
+    # Content-Length is then the size of the file itself.
+    headers = {"Accept-Encoding": "identity"}
+    for wait in (*WAITS, None):
         try:
-            # What has come in, not a whole chunk, so that a slow server is noticed.
-            while chunk := response.raw.read1(CHUNK, decode_content=False):
-                pace.add(len(chunk))
-                if page or (not done and chunk.lstrip().startswith(b"<")):
-                    raise UserError(
-                        f"cannot fetch {address}: the server sends a web page in place of the file; "
-                        "open the address in a browser to see what it says"
-                    )
-                done += len(chunk)
-                if done > LARGEST:
-                    raise UserError(f"cannot fetch {address}: it is larger than {LARGEST:,} bytes")
-                file.write(chunk)
-                advance(len(chunk))
-        except urllib3.exceptions.ProtocolError as error:
-            of_total = f" of {total:,}" if total else ""
-            raise UserError(
-                f"cannot fetch {address}: it broke off after {file.tell():,}{of_total} bytes; try again"
-            ) from error
+            with requests.get(address, stream=True, timeout=TIMEOUT, headers=headers) as response:
+                if response.status_code == HTTPStatus.NOT_FOUND:
+                    return False
+                if response.status_code == HTTPStatus.OK:
+                    _save(response, address, file)
+                    return True
+                problem = f"status {response.status_code} {response.reason}".rstrip()
+                if response.status_code not in TRANSIENT:
+                    raise UserError(f"cannot fetch {address}: {problem}; check fetch.source")
+                wait = wait and _retry_after(response, wait)
+        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+            problem = first_cause(error)
+        except requests.RequestException as error:
+            raise UserError(f"cannot fetch {address}: {one_line(error)}; check fetch.source") from error
+        if wait is not None:
+            say(f"{address}: {problem}; trying again in {wait:g} s")
+            time.sleep(wait)
+    raise UserError(f"cannot fetch {address}: {problem}; check fetch.source, or try again later")
+
+
+def _save(response: requests.Response, address: str, file: BinaryIO) -> None:
+    file.seek(0)
+    file.truncate()
+    is_page = response.headers.get("Content-Type", "").startswith("text/html")
+    name = urlsplit(address).path.rpartition("/")[2]
+    size = 0
+    with progress(name, response.raw.length_remaining, "B") as advance:
+        for chunk in response.raw.stream(CHUNK, decode_content=False):
+            if is_page or (not size and chunk.lstrip().startswith(b"<")):
+                raise UserError(
+                    f"cannot fetch {address}: a web page in place of the file; open the address in a browser to read it"
+                )
+            size += len(chunk)
+            if size > LARGEST:
+                raise UserError(f"cannot fetch {address}: it is larger than {LARGEST:,} bytes")
+            file.write(chunk)
+            advance(len(chunk))
+    file.seek(0)
+
+
+def _retry_after(response: requests.Response, default: float) -> float:
+    """Return the seconds in the header Retry-After, at most `LONGEST_WAIT`, or a default."""
+    with suppress(urllib3.exceptions.InvalidHeader):
+        return min(urllib3.Retry().get_retry_after(response.raw) or default, LONGEST_WAIT)
+    return default
+
+
+def first_cause(error: BaseException) -> str:
+    """Return the message of the network error that other exceptions were raised from."""
+    chain = [error]
+    while chain[-1].__context__ is not None:
+        chain.append(chain[-1].__context__)
+    cause = next((each for each in reversed(chain) if isinstance(each, OSError | HTTPException)), error)
+    if isinstance(cause, TimeoutError):
+        return f"no response from the server for {TIMEOUT:g} s"
+    return one_line(getattr(cause, "strerror", None) or cause) or type(cause).__name__

@@ -1,7 +1,7 @@
-"""Parses IDX, the binary format in which MNIST and the data sets made after it are published.
+"""Parses IDX, the binary format of MNIST and of the data sets modelled on it.
 
-A file is a magic number (two zero bytes, 08 for unsigned bytes, the number of axes), the length of each axis
-as a big-endian 32-bit integer, then the values, the last axis running fastest. Described by Yann LeCun at
+A file consists of a magic number (two zero bytes, 08 for unsigned bytes, the number of axes), the length of each axis
+as a big-endian 32-bit integer, and the values in C order. Yann LeCun describes it at
 http://yann.lecun.com/exdb/mnist/, "File formats for the MNIST database".
 """
 
@@ -17,24 +17,25 @@ from stages.shared.errors import UserError
 IMAGES = bytes.fromhex("00000803")
 LABELS = bytes.fromhex("00000801")
 
-LARGEST = 4 * 2**30  # bytes; the whole set is held in memory, and as float32 later
-STEP = 2**24  # bytes that are read at once: a header that promises too much is to cost no memory
-# What a gzip file may inflate to without suspicion: bytes, or this many times its size. Digits reach 6, a bomb 1,000.
-UNSUSPICIOUS, DENSEST = 2**26, 500
+LARGEST = 4 * 2**30  # bytes; the whole set is kept in memory, and as float32 later
+STEP = 2**24  # bytes per read: a header that declares too many values must not cost memory
+# A gzip file may hold this many bytes, or this many times its size if that is more. Digits reach 6 times, a gzip bomb
+# 1,000 times.
+MOST_UNCOMPRESSED, LARGEST_RATIO = 2**26, 500
 
 
 def read_images(stream: BinaryIO, name: str, compressed: int | None = None) -> NDArray[np.uint8]:
-    """Parse a file of square grey images.
+    """Parse an IDX file of square grey images.
 
     Parameters
     ----------
     stream : binary file
-        The uncompressed content. A stream and not bytes, because a small compressed file may inflate without
-        end: at most one byte more than the header promises is taken from it.
+        The uncompressed content; at most one byte more than the header declares is read, so a gzip bomb is not
+        decompressed.
     name : str
-        What to call the file in an error.
+        Name of the file in errors.
     compressed : int, optional
-        Size of the compressed file in bytes, if it is one.
+        Size of the compressed file in bytes, if it is compressed.
 
     Returns
     -------
@@ -44,80 +45,58 @@ def read_images(stream: BinaryIO, name: str, compressed: int | None = None) -> N
     Raises
     ------
     UserError
-        The magic number is not that of images, there are fewer or more bytes than the header promises, it
-        promises more than such a file can hold, there are no images, or they are empty or not square.
+        Wrong magic number, fewer or more bytes than the header declares, a size that such a file cannot have, no
+        images, or images that are empty or not square.
     """
     count, height, width = _header(stream, name, IMAGES, "images")
     if height != width or not height:
-        raise UserError(f"{name}: its images are {height} x {width} pixels; they must be square and not empty")
+        raise UserError(f"{name}: the images have {height} x {width} pixels; they must be square and not empty")
     return _values(stream, name, (count, height, width), compressed)
 
 
 def read_labels(stream: BinaryIO, name: str, compressed: int | None = None) -> NDArray[np.uint8]:
-    """Parse a file of labels.
-
-    Parameters
-    ----------
-    stream : binary file
-        The uncompressed content, as for `read_images`.
-    name : str
-        What to call the file in an error.
-    compressed : int, optional
-        Size of the compressed file in bytes, if it is one.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n,)
-        Labels, 0-255.
-
-    Raises
-    ------
-    UserError
-        The magic number is not that of labels, there are fewer or more bytes than the header promises, it
-        promises more than such a file can hold, or there are no labels.
-    """
+    """Parse an IDX file of labels: uint8, (n,), 0-255; parameters and errors as for `read_images`."""
     return _values(stream, name, _header(stream, name, LABELS, "labels"), compressed)
 
 
-def _header(stream: BinaryIO, name: str, magic: bytes, what: str) -> tuple[int, ...]:
-    found = stream.read(len(magic))
-    if not found:
-        raise UserError(f"{name} is empty; it must be an IDX file of {what}")
-    if found != magic:
-        other = {IMAGES: ", which is an IDX file of images", LABELS: ", which is an IDX file of labels"}
+def _header(stream: BinaryIO, name: str, magic: bytes, content: str) -> tuple[int, ...]:
+    start = stream.read(len(magic))
+    if not start:
+        raise UserError(f"{name} is empty; it must be an IDX file of {content}")
+    if start != magic:
+        other = {IMAGES: " (an IDX file of images)", LABELS: " (an IDX file of labels)"}.get(start, "")
         raise UserError(
-            f"{name} is no IDX file of {what}: it begins with the bytes {found.hex(' ')}"
-            f"{other.get(found, '')}; they must be {magic.hex(' ')}"
+            f"{name} is not an IDX file of {content}: the first bytes are {start.hex(' ')}{other}; they must be "
+            f"{magic.hex(' ')}"
         )
     axes = magic[-1]
     lengths = stream.read(4 * axes)
     if len(lengths) < 4 * axes:
         raise UserError(
-            f"{name} breaks off in its header: it has {4 + len(lengths)} bytes, "
-            f"and the header of {what} alone takes {4 + 4 * axes}"
+            f"{name} is truncated: it has {4 + len(lengths)} bytes, but the header of {content} has {4 + 4 * axes}"
         )
     shape: tuple[int, ...] = struct.unpack(f">{axes}I", lengths)
     if not shape[0]:
-        raise UserError(f"{name}: its header promises no {what}; there must be at least one")
+        raise UserError(f"{name}: the header declares 0 {content}; there must be at least one")
     return shape
 
 
 def _values(stream: BinaryIO, name: str, shape: tuple[int, ...], compressed: int | None) -> NDArray[np.uint8]:
-    promised = math.prod(shape)
+    declared = math.prod(shape)
     axes = f" ({' x '.join(f'{length:,}' for length in shape)})" if len(shape) > 1 else ""
-    described = f"{promised:,} bytes{axes}"
-    if promised > LARGEST:
-        raise UserError(f"{name}: its header promises {described}; at most {LARGEST:,} can be read")
-    if compressed is not None and promised > max(UNSUSPICIOUS, DENSEST * compressed):
+    described = f"{declared:,} bytes{axes}"
+    if declared > LARGEST:
+        raise UserError(f"{name}: the header declares {described}; at most {LARGEST:,} are supported")
+    if compressed is not None and declared > max(MOST_UNCOMPRESSED, LARGEST_RATIO * compressed):
         raise UserError(
-            f"{name}: its header promises {described}, more than {DENSEST} times the {compressed:,} bytes it has "
-            "compressed; no pictures are that empty"
+            f"{name}: the header declares {described}, more than {LARGEST_RATIO} times the {compressed:,} bytes of "
+            "the compressed file, which real images never reach"
         )
     content = bytearray()
-    while part := stream.read(min(STEP, promised + 1 - len(content))):
+    while part := stream.read(min(STEP, declared + 1 - len(content))):
         content += part
-    if len(content) < promised:
-        raise UserError(f"{name} breaks off: its header promises {described}, and {len(content):,} follow")
-    if len(content) > promised:
-        raise UserError(f"{name} is too long: its header promises {described}, and more follow")
+    if len(content) < declared:
+        raise UserError(f"{name} is truncated: the header declares {described}, found {len(content):,}")
+    if len(content) > declared:
+        raise UserError(f"{name} is too long: the header declares {described}, more follow")
     return np.frombuffer(content, dtype=np.uint8).reshape(shape)

@@ -20,7 +20,7 @@ from unittest import mock
 
 import numpy as np
 
-from stages.fetch import download, network
+from stages.fetch import download
 from stages.fetch.__main__ import main as fetch
 from stages.shared.errors import UserError
 from stages.shared.files.paths import RAW
@@ -236,8 +236,8 @@ NEED_CHECKSUMS = (
     *("a byte changed", "a bit changed", "a stretch of zeros", "a stretch repeated", "two files swapped"),
     *("a value changed", "one class", "fewer images or labels"),
 )
-# Settings of stages.fetch.network that would make a trial long.
-SHORTER = {"silent": {"SECONDS_OF_SILENCE": 0.1}, "slow": {"SECONDS_OF_PATIENCE": 0.1}}
+# Settings of stages.fetch.download that would make a trial long.
+SHORTER = {"silent": {"TIMEOUT": 0.1}, "slow": {"DEADLINE": 0.2}}
 
 
 def campaign(n: int) -> dict[str, Any]:
@@ -256,14 +256,14 @@ def campaign(n: int) -> dict[str, Any]:
         Loopback() as site,
         progress("data", n, "trials") as advance,
         mock.patch.dict(os.environ, NO_PROXY="127.0.0.1"),
-        mock.patch.object(download, "BACKOFF", 0.0),
+        mock.patch.object(download, "WAITS", (0.0,) * 4),
     ):
         for number in range(n):
             kind = FAULTS[number % len(FAULTS)]
             chance = Chance(f"{SEED} {number}")
             source = make_source(chance, kind)
             from_a_server += source.served
-            with mock.patch.dict(vars(network), SHORTER.get(kind, {})):
+            with mock.patch.dict(vars(download), SHORTER.get(kind, {})):
                 result = fetch_from(source, Path(folder) / str(number), site, before=chance.choice([OLDER, {}]))
             if result == "right" or (result == "refused" and kind not in SOUND):
                 counts[result][kind] += 1
