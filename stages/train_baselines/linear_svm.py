@@ -1,4 +1,4 @@
-"""Linear support vector machines: scikit-learn's LinearSVC, each class against the rest on a core of its own."""
+"""Linear support vector machines: scikit-learn's LinearSVC, with the classes fitted in parallel."""
 
 from typing import Any, Self
 
@@ -12,22 +12,22 @@ from sklearn.utils.validation import validate_data
 
 
 class ParallelLinearSVC(LinearSVC):
-    """scikit-learn's LinearSVC, which fits its classes side by side.
+    """scikit-learn's LinearSVC, with its one-vs-rest problems solved in parallel.
 
-    Takes the same parameters and one more, and learns the same attributes, so that `acceleration.plain` makes a
-    LinearSVC of it.
+    Takes the same parameters plus `n_jobs`, and learns the same attributes, so that `acceleration.plain` can turn it
+    into a LinearSVC.
 
-    A class against the rest is a problem of its own, and LinearSVC has liblinear solve one after the other. Here
-    threads do, as liblinear lets go of Python's lock. The rows come in another order, and so do the sums: the result
-    is LinearSVC's up to its tolerance, not to the last digit. `make bench` measures what it gains.
+    LinearSVC solves one problem per class, one after the other. Here threads do, because liblinear releases the
+    global interpreter lock. The rows are in another order, and so is the summation: the result equals LinearSVC's up
+    to its tolerance. `make bench` measures the speed-up.
 
     Parameters
     ----------
     n_jobs : int or None
-        How many cores, as everywhere in scikit-learn: None is one, -1 all. The result is the same with any number.
+        Number of threads: None means 1, -1 all processor cores. It does not affect the result.
     """
 
-    # scikit-learn reads the parameters of a classifier from its signature.
+    # scikit-learn reads the parameters from this signature.
     def __init__(
         self,
         penalty: str = "l2",
@@ -62,30 +62,29 @@ class ParallelLinearSVC(LinearSVC):
         self.n_jobs = n_jobs
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the model, as LinearSVC does."""
-        self._validate_params()
-        # float32 does not come out of liblinear's doubles, but halves what is held before they are made.
+        """Fit the model as LinearSVC does."""
+        # Rows stay float32 until they are compressed: liblinear computes in float64, but that would take more memory.
         rows, labels = validate_data(
             self, X, y, accept_sparse="csr", dtype=[np.float64, np.float32], order="C", accept_large_sparse=False
         )
         check_classification_targets(labels)
         classes = np.unique(labels)
         primal = self.dual is False or (self.dual == "auto" and rows.shape[0] >= rows.shape[1])
-        # The other solvers draw random numbers, all threads of a process from one source.
-        drawn = self.penalty != "l2" or self.loss != "squared_hinge" or not primal
-        if drawn or len(classes) == 2 or self.multi_class != "ovr" or self.class_weight is not None:
+        # The other solvers draw random numbers, which all threads of a process take from one generator.
+        random = self.penalty != "l2" or self.loss != "squared_hinge" or not primal
+        if random or len(classes) == 2 or self.multi_class != "ovr" or self.class_weight is not None:
             return super().fit(X, y, sample_weight)
         sparse = csr_array(rows).astype(np.float64)
-        settings = _without_jobs(self)
-        contests = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(LinearSVC(**settings).fit)(sparse, labels == label, sample_weight) for label in classes
-        )
+        settings = {name: value for name, value in self.get_params().items() if name != "n_jobs"}
+        try:
+            problems = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+                delayed(LinearSVC(**settings).fit)(sparse, labels == label, sample_weight) for label in classes
+            )
+        except ValueError:
+            # An invalid parameter: LinearSVC raises the error that users of this class expect.
+            return super().fit(X, y, sample_weight)
         self.classes_ = classes
-        self.coef_ = np.vstack([contest.coef_ for contest in contests])
-        self.intercept_ = np.concatenate([contest.intercept_ for contest in contests]) if self.fit_intercept else 0.0
-        self.n_iter_ = max(contest.n_iter_ for contest in contests)
+        self.coef_ = np.vstack([problem.coef_ for problem in problems])
+        self.intercept_ = np.concatenate([problem.intercept_ for problem in problems]) if self.fit_intercept else 0.0
+        self.n_iter_ = max(problem.n_iter_ for problem in problems)
         return self
-
-
-def _without_jobs(model: LinearSVC) -> dict[str, Any]:
-    return {name: value for name, value in model.get_params(deep=False).items() if name != "n_jobs"}
