@@ -179,29 +179,28 @@ def test_the_epoch_whose_weights_are_kept(losses: list[float] | None, patience: 
     assert best_epoch(history, patience) == best
 
 
-REMEDY = "try a lower learning rate or another initialisation"
-
-
-@pytest.mark.parametrize(("batch_size", "steps"), [(150, 2), (10, 30)])
-def test_a_loss_that_is_no_number_names_net_epoch_and_step(small: Set, batch_size: int, steps: int) -> None:
-    # So far that sums overflow in the second step, which is told from the others that are done with it at once.
+def error_of(*sets: Any, **settings: Any) -> str:
+    """Return the message with which the training of the tiny net stops."""
     with pytest.raises(UserError) as caught:
-        trained(small, None, batch_size=batch_size, optimizer=keras.optimizers.SGD(1e36))
-    assert str(caught.value) == f"tiny: the training loss is nan in step 2 of {steps} of epoch 1; {REMEDY}"
+        trained(*sets, **settings)
+    return str(caught.value)
 
 
-def test_a_loss_that_is_no_number_in_a_later_epoch_names_its_step(small: Set) -> None:
-    # 30 steps an epoch; the rate is finite up to the 40th, whose loss is still of the weights before.
+@pytest.mark.parametrize(("batch_size", "steps"), [(150, "2 of 2"), (10, "16 of 30")])
+def test_a_training_loss_that_is_not_finite_names_net_epoch_and_steps(small: Set, batch_size: int, steps: str) -> None:
+    # The sums overflow in the second step; Python is back only after 16 steps or at the end of the epoch.
+    message = error_of(small, batch_size=batch_size, optimizer=keras.optimizers.SGD(1e36))
+    assert message.startswith(f"tiny: epoch 1: the training loss after step {steps} is not finite; ")
+    assert "learning rate" in message
+
+
+def test_a_training_loss_that_is_not_finite_in_a_later_epoch_names_it(small: Set) -> None:
+    # 30 steps per epoch; the rate is moderate until the 40th step.
     class Leap(keras.optimizers.schedules.LearningRateSchedule):
         def __call__(self, step: Any) -> Any:
             return keras.ops.where(step < 39, 0.01, 1e36)
 
-    said: list[str] = []
-    for _ in range(2):
-        with pytest.raises(UserError) as caught:
-            trained(small, None, batch_size=10, optimizer=keras.optimizers.SGD(Leap()))
-        said.append(str(caught.value))
-    assert said == 2 * [f"tiny: the training loss is nan in step 11 of 30 of epoch 2; {REMEDY}"]
+    assert "tiny: epoch 2: " in error_of(small, batch_size=10, optimizer=keras.optimizers.SGD(Leap()))
 
 
 def test_training_stops_before_the_epoch_with_the_loss_that_is_no_number_ends(
@@ -219,21 +218,19 @@ def test_training_stops_before_the_epoch_with_the_loss_that_is_no_number_ends(
     assert sum(counted) == STEPS_AT_ONCE
 
 
-def test_a_validation_loss_that_is_no_number_names_net_and_epoch(small: Set, unseen: Set) -> None:
-    # A single step an epoch: no loss of the training follows it.
-    with pytest.raises(UserError) as caught:
-        trained(small, unseen, batch_size=300, optimizer=keras.optimizers.SGD(1e36))
-    assert str(caught.value) == f"tiny: the validation loss is nan after epoch 1; {REMEDY}"
+def test_a_validation_loss_that_is_not_finite_stops_training(small: Set, unseen: Set) -> None:
+    # With one step per epoch, no training loss follows it.
+    message = error_of(small, unseen, batch_size=300, optimizer=keras.optimizers.SGD(1e36))
+    assert message.startswith("tiny: epoch 1: the validation loss is not finite; ")
 
 
-def test_weights_that_are_no_numbers_are_not_kept(small: Set) -> None:
-    # A single step, and an endless one: the loss before it was finite, and none is measured after it.
-    with pytest.raises(UserError) as caught:
-        trained(small, None, epochs=1, batch_size=300, optimizer=keras.optimizers.SGD(float("inf")))
-    assert str(caught.value) == f"tiny: weights are no finite numbers after epoch 1; {REMEDY}"
+def test_weights_that_are_not_finite_are_not_kept(small: Set) -> None:
+    # A single step of infinite length: the loss before it is finite, and none is measured after it.
+    message = error_of(small, epochs=1, batch_size=300, optimizer=keras.optimizers.SGD(float("inf")))
+    assert message.startswith("tiny: epoch 1: the weights are not finite; ")
 
 
-def test_no_memory_for_a_step_is_a_sentence(small: Set) -> None:
+def test_out_of_memory_in_a_step_names_the_net_and_a_remedy(small: Set) -> None:
     layers = {"up": {"class": "UpSampling2D", "size": 10**6}, "mean": {"class": "GlobalAveragePooling2D"}}
     output = {"class": "Dense", "units": "classes", "activation": "softmax"}
     huge = Net.model_validate({"layers": {**layers, "output": output}, "epochs": 1, "batch_size": 32})
@@ -241,9 +238,8 @@ def test_no_memory_for_a_step_is_a_sentence(small: Set) -> None:
     with pytest.raises(UserError) as caught:
         optimizer = make_optimizer(huge.optimizer, 10, "here")
         train(model, optimizer, *small, None, epochs=1, batch_size=32, patience=None, name="huge")
-    said = str(caught.value)
-    assert said.startswith("huge: there is too little memory: ") and "\n" not in said
-    assert said.endswith("; lower batch_size, or make the layers smaller")
+    message = str(caught.value)
+    assert message.startswith("huge: out of memory: ") and "batch_size" in message and "\n" not in message
 
 
 @pytest.mark.parametrize("n", [80, 0])
@@ -412,37 +408,35 @@ def test_logistic_regression_is_not_told_of_cores_that_it_has_no_use_for(small: 
 
 
 @pytest.mark.parametrize(
-    ("model", "said"),
+    "model",
     [
-        ({"name": "GaussianNB", "priors": [0.5, 0.5]}, "Number of priors must match number of classes."),
-        (
-            {"name": "MultiOutputClassifier", "estimator": {"class": "GaussianNB"}},
-            "y must have at least two dimensions for multi-output regression but has only one.",
-        ),
-        ({"name": "ClassifierChain", "estimator": {"class": "GaussianNB"}}, "tuple index out of range"),
-        (
-            {"name": "FixedThresholdClassifier", "estimator": {"class": "GaussianNB"}},
-            "Only binary classification is supported. Unknown label type: multiclass",
-        ),
+        {"name": "GaussianNB", "priors": [0.5, 0.5]},
+        {"name": "MultiOutputClassifier", "estimator": {"class": "GaussianNB"}},
+        {"name": "ClassifierChain", "estimator": {"class": "GaussianNB"}},
+        {"name": "FixedThresholdClassifier", "estimator": {"class": "GaussianNB"}},
     ],
-    ids=lambda value: value["name"] if isinstance(value, dict) else "",
+    ids=lambda model: model["name"],
 )
-def test_a_classifier_that_refuses_the_data_is_a_sentence(model: dict[str, Any], said: str, small: Set) -> None:
+def test_a_classifier_that_rejects_the_data_is_named_with_its_place_and_reason(
+    model: dict[str, Any], small: Set
+) -> None:
+    X, y = small[0].reshape(300, -1), small[1]
+    with pytest.raises(Exception) as reason:
+        made(**model).fit(X, y)
     with pytest.raises(UserError) as caught:
-        fit(made(**model), small[0].reshape(300, -1), small[1], threads=1, where=WHERE)
-    assert str(caught.value) == f"params.yaml: baselines_section.x: {model['name']} cannot be fitted: {said}"
+        fit(made(**model), X, y, threads=1, where=WHERE)
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: baselines.x: {model['name']} ")
+    assert message.endswith(" ".join(str(reason.value).split()))
 
 
-def test_too_little_memory_is_a_sentence(small: Set, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_while_fitting_names_the_place_and_the_size(small: Set, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise MemoryError("Unable to allocate 23.4 GiB")
 
     monkeypatch.setattr(LinearSVC, "fit", fail)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match=r"^params\.yaml: baselines\.x: LinearSVC .*23\.4 GiB"):
         fit(made("LinearSVC"), small[0].reshape(300, -1), small[1], threads=1, where=WHERE)
-    assert (
-        str(caught.value) == "params.yaml: baselines_section.x: LinearSVC cannot be fitted: Unable to allocate 23.4 GiB"
-    )
 
 
 # What classifiers answer

@@ -1,4 +1,4 @@
-"""Stage train-baselines@NAME: fit one scikit-learn classifier, and let its saved file predict."""
+"""Stage train-baselines@NAME: fit one scikit-learn classifier, save it, and predict with the saved file."""
 
 import argparse
 
@@ -6,9 +6,9 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read the split, write the model, its predictions and its facts."""
+    """Read the split; write the model, its predictions and facts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="a baseline of params.yaml")
+    parser.add_argument("name", help="name of a baseline in params.yaml")
     name = parser.parse_args().name
 
     import numpy as np
@@ -32,15 +32,14 @@ def main() -> None:
     with acceleration.threads(shared.threads):
         console.say(f"{name}: fitting {declared.class_} to {len(y):,} rows")
         save_baseline(name, fit(model, X, y, shared.threads, where))
-        # What is judged is the file, so nothing that it leaves out can help.
-        saved = acceleration.accelerated(load_baseline(name))
-        judged = slice(shared.train_accuracy_rows)
+        saved = acceleration.accelerated(load_baseline(name))  # the file is evaluated, not the model in memory
+        head = slice(shared.train_accuracy_rows)
         console.say(f"{name}: predicting")
-        train_codes = predictions(saved, X[judged], classes).codes
+        train_codes = predictions(saved, X[head], classes).codes
         validation = predictions(saved, load_rows("validation"), classes)
         test = predictions(saved, load_rows("test"), classes)
     save_predictions(name, validation, test)
-    accuracy = float(np.mean(train_codes == y[judged]))
+    accuracy = float(np.mean(train_codes == y[head]))
     save_facts(
         name,
         {

@@ -1,4 +1,4 @@
-"""Faster classes for some of scikit-learn's, with the same results; what is saved is always scikit-learn's own."""
+"""Faster versions of some scikit-learn classifiers; the saved model is always scikit-learn's own class."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,43 +21,40 @@ FASTER: dict[type[ClassifierMixin], type[ClassifierMixin]] = {
 
 
 def accelerated(model: ClassifierMixin) -> ClassifierMixin:
-    """Return a faster classifier with the same settings and fitted state, or the model itself if there is none.
+    """Return a faster classifier with the same parameters and fitted attributes, or the model itself if there is none.
 
     Parameters
     ----------
     model : ClassifierMixin
-        Fitted or not. It is not changed, and the result shares its arrays.
+        Fitted or not. It is not changed; the result shares its arrays.
     """
-    # The exact class: a subclass may mean something else.
+    # The exact class: a subclass may behave differently.
     faster = FASTER.get(type(model))
     return model if faster is None else _as_class(faster, model)
 
 
 def plain(model: ClassifierMixin) -> ClassifierMixin:
-    """Return the scikit-learn classifier that a faster one stands for, which any scikit-learn can load from disk.
-
-    The reverse of `accelerated`.
+    """Return the scikit-learn classifier of a faster one, which any program can load: the reverse of `accelerated`.
 
     Parameters
     ----------
     model : ClassifierMixin
-        Fitted or not. It is not changed, and the result shares its arrays.
+        Fitted or not. It is not changed; the result shares its arrays.
     """
     return next((_as_class(own, model) for own, faster in FASTER.items() if type(model) is faster), model)
 
 
 def _as_class(cls: type[ClassifierMixin], model: ClassifierMixin) -> ClassifierMixin:
-    settings = model.get_params(deep=False)
-    # A faster class may have settings more, such as `n_jobs`.
-    foreign = settings.keys() - cls().get_params(deep=False).keys()
-    twin = cls(**{name: value for name, value in settings.items() if name not in foreign})
-    vars(twin).update({name: value for name, value in vars(model).items() if name not in foreign})
+    # A faster class may have an additional parameter such as `n_jobs`.
+    additional = model.get_params(deep=False).keys() - cls().get_params(deep=False).keys()
+    twin = cls()
+    vars(twin).update({name: value for name, value in vars(model).items() if name not in additional})
     return twin
 
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """Let numerical libraries use this many processor cores; 0 leaves them all."""
+    """Limit the numerical libraries to a number of processor cores; 0 means no limit."""
     if number == 0:
         yield
         return

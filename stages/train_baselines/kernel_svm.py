@@ -55,7 +55,8 @@ class FastSVC(SVC):
         except ValueError:
             # An invalid parameter or label: SVC raises the error that users of this class expect.
             return super().fit(X, y)
-        vars(self).update(fitted_attributes(learned, rows, gamma))
+        for name, value in fitted_attributes(learned, rows, gamma).items():
+            setattr(self, name, value)
         if self.fit_status_ == 1:
             warnings.warn(
                 f"Solver terminated early ({ONEDAL_ITERATIONS} iterations). Consider scaling the data, or lower C.",

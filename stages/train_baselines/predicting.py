@@ -1,16 +1,16 @@
-"""A fitted classifier's predictions and scores, whatever it can give."""
+"""Predictions and scores of a fitted classifier."""
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 from stages.shared.files.predictions import Predictions, ScoreKind
 
 
 def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) -> Predictions:
-    """Predict, with probabilities or else decision values where the classifier has them.
+    """Predict classes, with probabilities or decision values if the classifier has them.
 
     Parameters
     ----------
@@ -24,12 +24,12 @@ def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) ->
     Returns
     -------
     Predictions
-        The codes are `model.predict`'s: an SVC's prediction is not always the argmax of its scores.
+        The codes are those of `model.predict`: an SVC's prediction is not always the argmax of its scores.
 
     Raises
     ------
     UserError
-        The classifier refuses an image: one of neighbours within a radius, where there are none.
+        The classifier cannot predict an image, such as one without neighbours within a radius.
     """
     kind = score_kind(model)
     if not len(X):
@@ -38,22 +38,22 @@ def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) ->
     try:
         scores = _scores(model, X, classes, kind)
         if isinstance(model, KNeighborsClassifier) and model.weights in ("uniform", None):
-            # Its prediction is the neighbours' most frequent label, the first of equals: no second search is needed.
+            # It predicts the most frequent label, the first one of a tie, so a second search is not needed.
             return Predictions(scores.argmax(axis=1).astype(np.int64), scores, kind)
         return Predictions(np.asarray(model.predict(X), np.int64), scores, kind)
     except ValueError as error:
-        raise UserError(f"{type(model).__name__} cannot predict: {' '.join(str(error).split())}") from error
+        raise UserError(f"{type(model).__name__} cannot predict: {one_line(error)}") from error
 
 
 def score_kind(model: ClassifierMixin) -> ScoreKind:
-    """Say what scores a classifier gives: "probability", "decision" or "none"."""
+    """Return the kind of scores that a classifier has."""
     if hasattr(model, "predict_proba"):
         return "probability"
     return "decision" if hasattr(model, "decision_function") else "none"
 
 
 def parameter_count(model: ClassifierMixin) -> int | None:
-    """Count the weights of a linear classifier; None where no fixed number of weights was learned."""
+    """Return the number of weights of a linear classifier, or None for another classifier."""
     coefficients = getattr(model, "coef_", None)
     if not isinstance(coefficients, np.ndarray):
         return None
@@ -65,10 +65,10 @@ def _scores(model: ClassifierMixin, X: NDArray[np.float32], classes: int, kind: 
         return np.empty((len(X), 0), np.float32)
     raw = np.asarray(model.predict_proba(X) if kind == "probability" else model.decision_function(X))
     if raw.ndim == 1:
-        # Two classes: one value, positive for the second.
+        # For two classes, one value: positive for the second.
         raw = np.column_stack([-raw, raw])
     if raw.shape[1] != len(model.classes_):
-        # One value a pair of classes (SVC with decision_function_shape='ovo'), which is no score of a class.
+        # One value per pair of classes (SVC with decision_function_shape='ovo') instead of one per class.
         return np.empty((len(X), 0), np.float32)
     scores = np.full((len(X), classes), 0.0 if kind == "probability" else -np.inf, np.float32)
     scores[:, np.asarray(model.classes_, int)] = raw

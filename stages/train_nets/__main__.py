@@ -1,4 +1,4 @@
-"""Stage train-nets@NAME: train one neural net, and let its saved file predict."""
+"""Stage train-nets@NAME: train one neural net, save it, and predict with the saved file."""
 
 import argparse
 
@@ -6,9 +6,9 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read the split, write the net, its history, its predictions and its facts."""
+    """Read the split; write the net, its history, predictions and facts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("name", help="a net of params.yaml")
+    parser.add_argument("name", help="name of a net in params.yaml")
     name = parser.parse_args().name
 
     from stages.shared.models.tensorflow_startup import start_tensorflow
@@ -34,23 +34,25 @@ def main() -> None:
 
     labels, classes = load_labels("train"), len(load_classes())
     height, width = load_image_size()
-    # Once more: what check-models found may have been on another machine, or in another hour.
+    # check-models may have run on another machine, or with more free memory.
     check_memory(name, net, rows=len(labels), height=height, width=width, classes=classes)
     keras.utils.set_random_seed(shared.seed if net.seed is None else net.seed)
     images = load_images("train")
     validation = load_images("validation"), load_labels("validation")
+    validated = len(validation[1]) > 0
     model = build(name, net, height, width, classes)
     save_summary(name, summary(plain(model)))
-    patience = net.early_stopping.patience if net.early_stopping and len(validation[1]) else None
-    if net.early_stopping and patience is None:
+    patience = net.early_stopping.patience if net.early_stopping and validated else None
+    if net.early_stopping and not validated:
         console.say(f"{name}: no validation set, so all {net.epochs} epochs are trained")
     console.say(f"{name}: training {model.count_params():,} parameters on {len(labels):,} rows")
+    total_steps = net.epochs * steps(len(labels), net.batch_size)
     history = train(
         model,
-        make_optimizer(net.optimizer, net.epochs * steps(len(labels), net.batch_size), ("nets", name, "optimizer")),
+        make_optimizer(net.optimizer, total_steps, ("nets", name, "optimizer")),
         images,
         labels,
-        validation if len(validation[1]) else None,
+        validation if validated else None,
         epochs=net.epochs,
         batch_size=net.batch_size,
         patience=patience,
@@ -59,13 +61,12 @@ def main() -> None:
     save_history(name, history)
     save_net(name, plain(model))
 
-    # Copies, so that the other rows no longer take memory.
-    judged = slice(shared.train_accuracy_rows)
-    images, labels = images[judged].copy(), labels[judged].copy()
-    # What is judged is the file, so nothing that it leaves out can help.
-    saved = load_net(name)
+    # Copies, to free the memory of the other rows.
+    head = slice(shared.train_accuracy_rows)
+    images, labels = images[head].copy(), labels[head].copy()
+    saved = load_net(name)  # the file is evaluated, not the net in memory
     train_codes = probabilities(saved, images).argmax(axis=1)
-    scores = [probabilities(saved, of) for of in (validation[0], load_images("test"))]
+    scores = [probabilities(saved, rows) for rows in (validation[0], load_images("test"))]
     save_predictions(name, *(Predictions(rows.argmax(axis=1), rows, "probability") for rows in scores))
     facts = {
         "parameters": saved.count_params(),

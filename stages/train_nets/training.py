@@ -1,4 +1,4 @@
-"""Training a net, and letting it predict."""
+"""Training a neural net and predicting with it."""
 
 import math
 import os
@@ -12,16 +12,15 @@ import pandas as pd
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 from stages.shared.process.console import progress, say
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
-PREDICT_BATCH = 250  # rows at once; more gains nothing, and the layers' outputs for them have to fit into memory
-STEPS_AT_ONCE = 16  # between which nothing is done in Python, which would take longer than a small net's step
-SUMMARY_COLUMNS = "120"  # more than Keras ever fills
-SMALLER = "lower batch_size, or make the layers smaller"
+PREDICT_BATCH = 250  # rows; larger batches are not faster, and their layer outputs take more memory
+STEPS_AT_ONCE = 16  # steps between two returns to Python, which take longer than a step of a small net
+SUMMARY_COLUMNS = "120"  # wider than any table of Keras
 REMEDY = "try a lower learning rate or another initialisation"
 
 
@@ -42,37 +41,36 @@ def train(
     Parameters
     ----------
     model : keras.Model
-        Takes (n, height, width, 1), gives probabilities (n, classes).
+        From images (n, height, width, 1) to probabilities (n, classes).
     optimizer : keras.optimizers.Optimizer
-        Fresh.
+        Not used before.
     images : ndarray of float32, shape (n, height, width)
         0-1.
     labels : ndarray of int64, shape (n,)
         Class codes.
-    validation : tuple of such images and labels, or None
-        Judges the net after each epoch.
+    validation : tuple of images and labels, or None
+        Evaluated after each epoch.
     epochs : int
-        The most passes over the rows.
+        Maximum number of passes over the rows.
     batch_size : int
-        Rows a step.
+        Rows per step.
     patience : int or None
-        With a validation set: stop after this many epochs in a row without a new lowest validation loss, and go
-        back to the weights of the lowest. None keeps the weights of the last epoch.
+        With a validation set: stop after this many epochs in a row without a new lowest validation loss, and restore
+        the weights of the lowest. None keeps the weights of the last epoch.
     name : str
-        The net's name, for progress.
+        Name of the net, for console output.
 
     Returns
     -------
     DataFrame
-        A row an epoch: epoch (from 1), accuracy, loss and, with a validation set, val_accuracy, val_loss. The
-        losses contain the regularisation.
+        One row per epoch: epoch (from 1), accuracy, loss and, with a validation set, val_accuracy, val_loss. The
+        losses include regularisation.
 
     Raises
     ------
     UserError
-        A loss or a weight is no finite number any more, or TensorFlow gets no memory.
+        A loss or a weight is not finite, or TensorFlow runs out of memory.
     """
-    finite = _counting_finite_losses(model)
     model.compile(
         optimizer=optimizer,
         loss="sparse_categorical_crossentropy",
@@ -89,35 +87,34 @@ def train(
             history = model.fit(
                 batches(images, labels, batch_size, seed=random.getrandbits(31)),
                 epochs=epochs,
-                shuffle=False,  # the batches are
+                shuffle=False,  # `batches` shuffles
                 validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
-                callbacks=[*callbacks, _Watch(name, epochs, advance, finite)],
+                callbacks=[*callbacks, _Monitor(name, epochs, advance)],
                 verbose=0,
             ).history
         except tf.errors.ResourceExhaustedError as error:
-            reason = str(error.message).strip().splitlines()[0]
-            raise UserError(f"{name}: there is too little memory: {reason}; {SMALLER}") from None
-    table = pd.DataFrame({"epoch": range(1, len(history["loss"]) + 1)})
-    for column in ("accuracy", "loss", "val_accuracy", "val_loss"):
-        if column in history:
-            table[column] = history[column]
-    return table
+            reason = one_line(str(error.message).strip().splitlines()[0])
+            raise UserError(f"{name}: out of memory: {reason}; lower batch_size, or use smaller layers") from None
+    columns = [column for column in ("accuracy", "loss", "val_accuracy", "val_loss") if column in history]
+    return pd.DataFrame(
+        {"epoch": range(1, len(history["loss"]) + 1), **{column: history[column] for column in columns}}
+    )
 
 
 def batches(images: Images, labels: Codes | None, batch_size: int, seed: int | None = None) -> tf.data.Dataset:
     """Divide rows into batches.
 
-    Given arrays, Keras would do so too, but with tf.data's self-tuning: its thread sleeps longer and longer, and the
-    end of each epoch waits for it to wake up, for a third of the time of a long one.
+    Keras would do this for arrays too, but with tf.data's autotuning: its thread sleeps for longer and longer, and
+    the end of each epoch waits for it, for up to a third of the time of a long epoch.
 
     Parameters
     ----------
     images : ndarray of float32, shape (n, height, width)
     labels : ndarray of int64, shape (n,), or None
     batch_size : int
-        Rows a batch; the last one has those that are left.
+        Rows per batch; the last batch has the remaining rows.
     seed : int or None
-        Of the order of the rows, which is another one in every epoch; None keeps theirs.
+        Shuffles the rows, in a different order in each epoch. None keeps the order.
 
     Returns
     -------
@@ -128,27 +125,27 @@ def batches(images: Images, labels: Codes | None, batch_size: int, seed: int | N
     rows = tf.data.Dataset.range(len(images))
     if seed is not None:
         rows = rows.shuffle(len(images), seed=seed, reshuffle_each_iteration=True)
-    data = rows.batch(batch_size).map(lambda which: tuple(tf.gather(part, which) for part in parts)).prefetch(1)
+    data = rows.batch(batch_size).map(lambda batch: tuple(tf.gather(part, batch) for part in parts)).prefetch(1)
     options = tf.data.Options()
     options.autotune.enabled = False
-    options.experimental_optimization.apply_default_optimizations = False  # rewriting the graph copies the tensors
+    options.experimental_optimization.apply_default_optimizations = False  # they would copy the tensors
     return data.with_options(options)
 
 
 def steps(rows: int, batch_size: int) -> int:
-    """Return the number of steps of an epoch; the last one takes the rows that are left."""
+    """Return the number of steps per epoch; the last step takes the remaining rows."""
     return math.ceil(rows / batch_size)
 
 
 def best_epoch(history: pd.DataFrame, patience: int | None) -> int:
-    """Return the epoch (from 1) whose weights a net kept.
+    """Return the epoch (from 1) whose weights were kept.
 
     Parameters
     ----------
     history : DataFrame
-        As `train` returns it.
+        As returned by `train`.
     patience : int or None
-        As given to `train`.
+        As passed to `train`.
     """
     if patience is None or "val_loss" not in history:
         return int(history["epoch"].iloc[-1])
@@ -156,7 +153,7 @@ def best_epoch(history: pd.DataFrame, patience: int | None) -> int:
 
 
 def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
-    """Let a net judge images.
+    """Predict the probability of each class.
 
     Parameters
     ----------
@@ -168,7 +165,7 @@ def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
     Returns
     -------
     ndarray of float32, shape (n, classes)
-        0-1, each row adds up to 1.
+        0-1; each row sums to 1.
     """
     if not len(images):
         return np.empty((0, model.output_shape[-1]), np.float32)
@@ -176,71 +173,52 @@ def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
 
 
 def summary(model: keras.Model) -> str:
-    """Return Keras's summary of a net, the same whatever the width of the terminal."""
+    """Return Keras's summary of a net, independent of the width of the terminal."""
+    lines: list[str] = []
+    # Keras and rich, which draws its tables, both read this variable.
     before = os.environ.get("COLUMNS")
-    # Keras and the library that draws its tables both ask for the width, and cut to the narrower of theirs.
     os.environ["COLUMNS"] = SUMMARY_COLUMNS
     try:
-        texts: list[str] = []
-        model.summary(print_fn=texts.append)
+        model.summary(print_fn=lines.append)
     finally:
-        if before is None:
-            del os.environ["COLUMNS"]
-        else:
+        del os.environ["COLUMNS"]
+        if before is not None:
             os.environ["COLUMNS"] = before
-    return "\n".join(texts) + "\n"
+    return "\n".join(lines) + "\n"
 
 
-def _counting_finite_losses(model: keras.Model) -> tf.Variable:
-    """Let a net count the steps whose loss is finite: several run without Python, which could tell only the last."""
-    finite = tf.Variable(0, trainable=False, dtype=tf.int64)
-    step = model.train_step
+class _Monitor(keras.callbacks.Callback):
+    """Reports progress, and stops training if a loss or a weight is not finite."""
 
-    def counted(data: Any) -> Any:
-        logs = step(data)
-        # The mean over the epoch so far: no number ever after once it is none.
-        finite.assign_add(tf.cast(tf.math.is_finite(logs["loss"]), tf.int64))
-        return logs
-
-    model.train_step = counted
-    return finite
-
-
-class _Watch(keras.callbacks.Callback):
-    """Shows progress, and stops a training that has gone astray."""
-
-    def __init__(self, name: str, epochs: int, advance: Callable[[int], None], finite: tf.Variable) -> None:
+    def __init__(self, name: str, epochs: int, advance: Callable[[int], None]) -> None:
         super().__init__()
-        self._name, self._epochs, self._advance, self._finite = name, epochs, advance, finite
+        self._name, self._epochs, self._advance = name, epochs, advance
         self._steps = 0  # of this epoch
         self._epoch = 1
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._steps, self._epoch = 0, epoch + 1
-        self._finite.assign(0)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        # Keras counts the last execution of an epoch as if it were full.
+        # Keras counts the last execution of an epoch as if it had all STEPS_AT_ONCE steps.
         done = min(batch + 1, self.params["steps"])
         self._advance(done - self._steps)
         self._steps = done
-        loss = float((logs or {})["loss"])
-        if not math.isfinite(loss):
-            step = int(self._finite.numpy()) + 1
-            raise UserError(
-                f"{self._name}: the training loss is {loss} in step {step} of {self.params['steps']} of epoch "
-                f"{self._epoch}; {REMEDY}"
-            )
+        # The mean over the epoch so far: once it is not finite, it stays so.
+        self._require_finite((logs or {})["loss"], f"the training loss after step {done} of {self.params['steps']} is")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}
-        if not math.isfinite(loss := logs.get("val_loss", 0.0)):
-            raise UserError(f"{self._name}: the validation loss is {loss} after epoch {epoch + 1}; {REMEDY}")
-        # What is no number need not show in a loss: ReLU may turn it into 0, and no loss follows the last step.
-        if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
-            raise UserError(f"{self._name}: weights are no finite numbers after epoch {epoch + 1}; {REMEDY}")
+        self._require_finite(logs.get("val_loss", 0.0), "the validation loss is")
+        # NaN weights can leave the loss finite: ReLU may turn NaN into 0, and no loss follows the last step.
+        for weight in self.model.get_weights():
+            self._require_finite(weight, "the weights are")
         validated = f", validation {logs['val_accuracy']:.4f}" if "val_accuracy" in logs else ""
         say(
             f"{self._name}: epoch {epoch + 1} of at most {self._epochs}: "
             f"accuracy {logs['accuracy']:.4f}, loss {logs['loss']:.4f}{validated}"
         )
+
+    def _require_finite(self, values: Any, what: str) -> None:
+        if not np.isfinite(values).all():
+            raise UserError(f"{self._name}: epoch {self._epoch}: {what} not finite; {REMEDY}")
