@@ -12,7 +12,7 @@ PLOTS := .dvc/plots.html
 # Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
 
 repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
 	@python -m stages.check_params --structure-only
@@ -20,6 +20,9 @@ repro: setup  ## check params.yaml, then run what has changed of the pipeline (t
 
 quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the workspace (two minutes)
 	@python -m tools.quick
+
+recipes: setup  ## train the notebook's nets by benchmarks/recipes.yaml, as an experiment beside the workspace
+	@python -m benchmarks.recipes
 
 experiments: setup  ## compare experiments: accuracies and the settings that differ
 	@python -m tools.experiments

@@ -1,29 +1,34 @@
-"""Recipes that bring the notebook's nets to its accuracy in little time."""
+"""Recipes that train the notebook's nets to its accuracy in less time; `make recipes` runs them as an experiment.
 
+`make recipes` trains the declared nets by these recipes, on the rows and with the seed that params.yaml sets, in a
+folder of its own. `dvc exp show` lists the outcome as the experiment "recipes".
+"""
+
+import json
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
+from stages.shared.errors import UserError
 from stages.shared.params import nets_section
 from stages.shared.params.nets_section import Net
+from stages.shared.process.run import run
+from tools.quick import run_experiment
 
 RECIPES = Path("benchmarks/recipes.yaml")
+NAME = "recipes"
 
 
 def recipes() -> dict[str, dict[str, Any]]:
-    """Read the recipes: net -> what is different from params.yaml."""
+    """Return the recipes: net -> the settings that differ from params.yaml."""
     content: dict[str, dict[str, Any]] = YAML(typ="safe").load(RECIPES)
-    return content
+    # All epochs are trained, and the last weights are kept.
+    return {name: {**settings, "early_stopping": None} for name, settings in content.items()}
 
 
 def recipe(name: str) -> Net:
-    """Return a net of params.yaml as it is trained against the clock: the same layers, all epochs.
-
-    Parameters
-    ----------
-    name : str
-        The net's name.
+    """Return a net of params.yaml with the settings of its recipe, or with its own if it has none.
 
     Raises
     ------
@@ -31,11 +36,11 @@ def recipe(name: str) -> Net:
         params.yaml declares no such net.
     """
     declared = nets_section.load_one(name).model_dump(by_alias=True, exclude_unset=True)
-    return Net.model_validate({**declared, **recipes().get(name, {}), "early_stopping": None})
+    return Net.model_validate({**declared, **recipes().get(name, {"early_stopping": None})})
 
 
 def described(name: str) -> str:
-    """Say how a net is trained against the clock, for the table."""
+    """Return the recipe of a net as a line of text."""
     net = recipe(name)
     rate = net.optimizer.settings.get("learning_rate")
     if isinstance(rate, dict):
@@ -45,5 +50,27 @@ def described(name: str) -> str:
     threads = f", {net.threads} thread" if net.threads else ""
     return (
         f"{net.optimizer.class_}, learning rate {rate or 'as Keras has it'}{decay}, "
-        f"{net.epochs} epochs of {net.batch_size} rows a step{threads}"
+        f"{net.epochs} epochs, batch size {net.batch_size}{threads}"
     )
+
+
+def overrides(name: str) -> list[str]:
+    """Return the recipe of a net as settings for `dvc exp run --set-param`."""
+    declared = nets_section.load_one(name).model_fields_set
+    # DVC would merge the recipe's optimizer into the declared one.
+    removed = [f"~nets.{name}.optimizer"] if "optimizer" in declared else []
+    # A mapping is written without quotes: {class: Adam}.
+    values = {key: json.dumps(value).replace('"', "") for key, value in recipes()[name].items()}
+    return [*removed, *(f"++nets.{name}.{key}={value}" for key, value in values.items())]
+
+
+def main() -> None:
+    """Train every declared net that has a recipe."""
+    names = [name for name in recipes() if name in nets_section.load()]
+    if not names:
+        raise UserError(f"params.yaml declares none of the nets with a recipe: {', '.join(recipes())}")
+    run_experiment(NAME, [setting for name in names for setting in overrides(name)])
+
+
+if __name__ == "__main__":
+    run("recipes", main)

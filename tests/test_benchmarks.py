@@ -1,6 +1,8 @@
 """The benchmark: the notebook's cells as they are compared with, recipes, the tables, a measurement of each kind."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ from benchmarks import growth, notebook, ours, pipeline, tables
 from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
+from benchmarks.recipes import main as recipes_main
 from benchmarks.report import markdown, report_so_far
 from stages.shared.errors import UserError
 from stages.shared.params import baselines_section, nets_section
@@ -107,16 +110,50 @@ def test_a_cell_that_is_not_run_to_its_end_is_reckoned_from_its_epochs(
 
 @pytest.mark.parametrize("name", recipes())
 def test_a_recipe_changes_how_a_net_is_trained_and_nothing_else(name: str) -> None:
-    assert set(recipes()[name]) <= {"optimizer", "epochs", "batch_size", "threads"}
+    assert set(recipes()[name]) <= {"optimizer", "epochs", "batch_size", "threads", "early_stopping"}
     assert recipe(name).layers == NETS[name].layers and recipe(name).early_stopping is None
     assert recipe(name) != NETS[name]
     assert recipe(name).optimizer.class_ in described(name) and f"{recipe(name).epochs} epochs" in described(name)
     for setting in set(recipe(name).optimizer.settings) - {"learning_rate"}:
-        assert setting.replace("_", " ") in described(name), "a setting that the table does not tell"
+        assert setting.replace("_", " ") in described(name), "a setting that the table does not show"
 
 
 def test_every_net_of_the_notebook_has_a_recipe() -> None:
     assert set(recipes()) == set(notebook.NETS)
+
+
+def test_the_experiment_trains_every_net_by_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = {name: recipe(name) for name in NETS}
+    # Settings that a recipe does not have must go.
+    params = (
+        (ROOT / "params.yaml").read_text().replace("optimizer: {class: Adam}", "optimizer: {class: SGD, momentum: 0.5}")
+    )
+    # The project of a user: DVC, params.yaml, and one stage that keeps what it was given.
+    (tmp_path / "params.yaml").write_text(params)
+    (tmp_path / "dvc.yaml").write_text("stages: {keep: {cmd: cp params.yaml kept, params: [nets], outs: [kept]}}\n")
+    shutil.copytree(ROOT / "benchmarks", tmp_path / "benchmarks", ignore=shutil.ignore_patterns("*.py"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    identity = ("-c", "user.name=A tester", "-c", "user.email=tester@example.org")
+    for command in (["git", "init", "-q"], ["dvc", "init", "-q"], ["git", "add", "."]):
+        subprocess.run(command, check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "-m", "a project"], check=True)
+
+    recipes_main()
+    assert (tmp_path / "params.yaml").read_text() == params
+    subprocess.run(["dvc", "exp", "apply", "recipes"], check=True)
+    for name in recipes():
+        assert nets_section.load_one(name) == expected[name]
+    assert {name: net for name, net in nets_section.load().items() if name not in recipes()} == {
+        name: net for name, net in NETS.items() if name not in recipes()
+    }
+
+
+def test_recipes_of_nets_that_are_not_declared_are_refused(edited_params: Any) -> None:
+    shutil.copytree(ROOT / "benchmarks", "benchmarks")
+    edited_params(*((f"  {name}:\n    layers", f"  my-{name}:\n    layers") for name in recipes()))
+    with pytest.raises(UserError, match="deep-cnn"):
+        recipes_main()
 
 
 # Figures

@@ -9,7 +9,7 @@ from stages.shared.errors import UserError
 from tests.fixtures.small_project import ROOT
 from tools.agreement import disagreements
 from tools.experiments import Row, differing, table
-from tools.quick import EPOCHS, ROWS, command
+from tools.quick import EPOCHS, ROWS, command, settings
 from tools.readme import generated, part, replaced, stage_graph
 
 
@@ -75,7 +75,7 @@ def test_rebuilt_metrics_may_differ_by_half_a_point() -> None:
 
 
 def test_the_small_experiment_shortens_every_net() -> None:
-    parts = command({"long": 50, "short": 1})
+    parts = command("quick", settings({"long": 50, "short": 1}))
     assert f"split.rows={ROWS}" in parts
     assert f"nets.long.epochs={EPOCHS}" in parts
     assert "nets.short.epochs=1" in parts

@@ -16,27 +16,36 @@ EPOCHS = 2
 NAME = "quick"
 
 
-def command(nets: dict[str, int]) -> list[str]:
-    """Return the DVC command that runs the small experiment.
+def settings(nets: dict[str, int]) -> list[str]:
+    """Return the settings of the small experiment, as `KEY=VALUE`.
 
     Parameters
     ----------
     nets : dict of str to int
         Name -> epochs of the declared nets.
     """
-    settings = [f"split.rows={ROWS}", *(f"nets.{name}.epochs={min(EPOCHS, epochs)}" for name, epochs in nets.items())]
-    options = [part for setting in settings for part in ("--set-param", setting)]
-    return ["dvc", "exp", "run", "--temp", "--force", "--name", NAME, *options]
+    return [f"split.rows={ROWS}", *(f"nets.{name}.epochs={min(EPOCHS, epochs)}" for name, epochs in nets.items())]
+
+
+def command(name: str, changes: list[str]) -> list[str]:
+    """Return the DVC command that runs the pipeline with changed settings in a folder of its own."""
+    options = [part for change in changes for part in ("--set-param", change)]
+    return ["dvc", "exp", "run", "--temp", "--force", "--name", name, *options]
+
+
+def run_experiment(name: str, changes: list[str]) -> None:
+    """Run an experiment in place of an earlier one of the same name; exits with DVC's code if it fails."""
+    subprocess.run(["dvc", "exp", "remove", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    ran = subprocess.run(command(name, changes), check=False)
+    if ran.returncode:
+        sys.exit(ran.returncode)
+    console.say(f"{name}: done; 'dvc exp show' lists it as {name}, 'dvc exp apply {name}' takes it into the workspace")
 
 
 def main() -> None:
-    """Run the experiment, and show what it reached."""
+    """Run the small experiment."""
     declared = check_structure(read())
-    subprocess.run(["dvc", "exp", "remove", NAME], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    ran = subprocess.run(command({name: net.epochs for name, net in declared.nets.items()}), check=False)
-    if ran.returncode:
-        sys.exit(ran.returncode)
-    console.say(f"quick: done; 'dvc exp show' lists it as {NAME}, 'dvc exp apply {NAME}' takes it into the workspace")
+    run_experiment(NAME, settings({name: net.epochs for name, net in declared.nets.items()}))
 
 
 if __name__ == "__main__":
