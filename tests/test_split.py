@@ -1,7 +1,6 @@
-"""Which rows train, validate and test, and what becomes of grey values and labels."""
+"""The division into train, validation and test set, and the conversion of grey values and labels."""
 
 import json
-import re
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -13,14 +12,14 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from stages.normalise_and_split.__main__ import main
-from stages.normalise_and_split.duplicates import described, duplicates
+from stages.normalise_and_split.duplicates import count_duplicates, describe
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import Division, divide
 from stages.shared.errors import UserError
 from stages.shared.files import datasets, paths
 from tests.fixtures.synthetic import digits
 
-# How often each digit stands in MNIST's 70,000.
+# How often each digit occurs in MNIST.
 MNIST_COUNTS = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)
 
 NOTEBOOK = {"test": 0.2, "random_state": 42}
@@ -28,7 +27,7 @@ NOTEBOOK = {"test": 0.2, "random_state": 42}
 
 @pytest.fixture(scope="module")
 def mnist() -> NDArray[np.int64]:
-    """Codes as many and as frequent as MNIST's, in another order."""
+    """Class codes with the frequencies of MNIST, in another order."""
     codes = np.repeat(np.arange(10), MNIST_COUNTS)
     return np.random.default_rng(1).permutation(codes)
 
@@ -42,23 +41,16 @@ def shares(codes: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.bincount(codes, minlength=10) / len(codes)
 
 
-def refused(codes: Any, **settings: Any) -> str:
-    with pytest.raises(UserError) as caught:
-        divide(np.asarray(codes), **{"validation": 0.0, **NOTEBOOK, **settings})
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 # The notebook's division
 
 
-def test_the_test_rows_are_the_notebooks(mnist: NDArray[np.int64], default: Division) -> None:
+def test_the_test_rows_are_those_of_the_notebook(mnist: NDArray[np.int64], default: Division) -> None:
     _, expected = train_test_split(np.arange(70_000), test_size=0.2, stratify=mnist, random_state=42)
     np.testing.assert_array_equal(default.test, expected)
 
 
-def test_without_a_validation_set_the_training_rows_are_the_notebooks_in_their_order(mnist: NDArray[np.int64]) -> None:
-    # As the notebook calls it: with a matrix and labels. One pixel tells the rows apart.
+def test_without_a_validation_set_the_training_rows_are_those_of_the_notebook(mnist: NDArray[np.int64]) -> None:
+    # As the notebook calls it: with a matrix and labels. The only pixel is the number of the row.
     X = np.arange(70_000)[:, np.newaxis]
     X_train, X_test, y_train, y_test = train_test_split(X, mnist, test_size=0.2, stratify=mnist, random_state=42)
     division = divide(mnist, validation=0.0, **NOTEBOOK)
@@ -74,25 +66,23 @@ def test_sizes_of_the_default_division(default: Division) -> None:
     assert [len(rows) for rows in default] == [50_400, 5_600, 14_000]
 
 
-def test_no_row_is_in_two_sets_or_in_none(default: Division) -> None:
+def test_every_row_is_in_exactly_one_set(default: Division) -> None:
     for one, other in combinations(default, 2):
         assert not np.intersect1d(one, other).size
     np.testing.assert_array_equal(np.sort(np.concatenate(default)), np.arange(70_000))
 
 
-def test_each_class_has_its_share_of_every_set(mnist: NDArray[np.int64], default: Division) -> None:
+def test_the_sets_are_stratified(mnist: NDArray[np.int64], default: Division) -> None:
     for rows in default:
         np.testing.assert_allclose(np.bincount(mnist[rows]), shares(mnist) * len(rows), atol=1)
 
 
-def test_the_validation_set_is_taken_from_the_notebooks_training_set(
-    mnist: NDArray[np.int64], default: Division
-) -> None:
+def test_the_validation_set_is_part_of_the_notebooks_training_set(mnist: NDArray[np.int64], default: Division) -> None:
     whole = divide(mnist, validation=0.0, **NOTEBOOK)
     np.testing.assert_array_equal(np.sort(np.concatenate(default[:2])), np.sort(whole.train))
 
 
-def test_the_seed_decides_the_division(mnist: NDArray[np.int64], default: Division) -> None:
+def test_the_division_depends_on_the_seed(mnist: NDArray[np.int64], default: Division) -> None:
     for again, rows in zip(divide(mnist, validation=0.1, **NOTEBOOK), default, strict=True):
         np.testing.assert_array_equal(again, rows)
     other = divide(mnist, validation=0.1, test=0.2, random_state=43)
@@ -112,7 +102,7 @@ def test_the_official_test_rows_are_the_last(mnist: NDArray[np.int64]) -> None:
     np.testing.assert_array_equal(division.test, np.arange(60_000, 70_000))
 
 
-def test_a_validation_set_beside_the_official_test_rows(mnist: NDArray[np.int64]) -> None:
+def test_validation_set_with_the_official_test_rows(mnist: NDArray[np.int64]) -> None:
     division = divide(mnist, test=None, validation=0.1, random_state=42, train_rows=60_000)
     assert [len(rows) for rows in division] == [54_000, 6_000, 10_000]
     np.testing.assert_array_equal(division.test, np.arange(60_000, 70_000))
@@ -143,7 +133,7 @@ def test_a_subset_is_stratified_and_the_same_every_time(
 
 
 @pytest.mark.parametrize("test", [0.2, None])
-def test_a_subset_of_all_rows_is_no_subset(mnist: NDArray[np.int64], test: float | None) -> None:
+def test_a_subset_of_all_rows_changes_nothing(mnist: NDArray[np.int64], test: float | None) -> None:
     settings: Any = {"test": test, "validation": 0.1, "random_state": 42, "train_rows": 60_000}
     for one, other in zip(divide(mnist, **settings), divide(mnist, **settings, rows=70_000), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -159,75 +149,49 @@ def test_a_subset_of_the_smallest_size() -> None:
     assert [len(rows) for rows in division] == [8, 0, 2]
 
 
-# What cannot be divided
+# Data sets that cannot be divided
 
 
-def test_more_rows_than_there_are() -> None:
-    assert refused(np.arange(2000) % 10, rows=2001) == (
-        "split.rows in params.yaml is 2,001, but the data set has 2,000 rows"
-    )
-
-
-def test_official_without_a_division_of_the_data_sets_own() -> None:
-    assert refused(np.arange(20) % 2, test=None) == (
-        "split.test in params.yaml is 'official', but the source does not tell the data set's own test rows; "
-        "give fetch.openml.train_rows, or a share such as 0.2"
-    )
-
-
-@pytest.mark.parametrize("train_rows", [0, 20, 21])
-def test_official_with_an_empty_set(train_rows: int) -> None:
-    assert refused(np.arange(20) % 2, test=None, train_rows=train_rows) == (
-        f"split.test in params.yaml is 'official', but {train_rows} of the 20 rows are for training, which leaves one "
-        "of the two sets empty"
-    )
+TWO_CLASSES = np.arange(20) % 2
+ONE_OF_A_CLASS = np.array([0, 1] * 10 + [2])
+ONE_OF_A_CLASS[[3, 20]] = ONE_OF_A_CLASS[[20, 3]]
 
 
 @pytest.mark.parametrize(
-    ("settings", "opening"),
+    ("codes", "settings", "facts"),
     [
+        (np.arange(2000) % 10, {"rows": 2001}, ["split.rows", "2,001", "2,000 rows"]),
+        (TWO_CLASSES, {"test": None}, ["split.test", "'official'", "fetch.openml.train_rows", "0.2"]),
+        (TWO_CLASSES, {"test": None, "train_rows": 0}, ["split.test", "'official'", "0 of the 20 rows", "empty"]),
+        (TWO_CLASSES, {"test": None, "train_rows": 20}, ["split.test", "'official'", "20 of the 20 rows", "empty"]),
+        (TWO_CLASSES, {"test": None, "train_rows": 21}, ["split.test", "'official'", "21 of the 20 rows", "empty"]),
         (
-            {"test": 0.2},
-            "split.test = 0.2 in params.yaml cannot divide 21 rows of 3 classes, the smallest with 1 rows (",
+            [0, 1] * 5 + [2, 2, 0],
+            {"test": None, "train_rows": 10},
+            ["split.test", "'official'", "class code 2", "10 training rows"],
         ),
+        (ONE_OF_A_CLASS, {}, ["split.test = 0.2", "21 rows of 3 classes", "1 rows", "The least populated class"]),
         (
+            ONE_OF_A_CLASS,
             {"test": None, "train_rows": 15, "validation": 0.2},
-            "split.validation = 0.2 in params.yaml cannot divide 15 rows of 3 classes, the smallest with 1 rows (",
+            ["split.validation = 0.2", "15 rows of 3 classes", "1 rows", "The least populated class"],
         ),
-        ({"rows": 12}, "split.rows in params.yaml cannot divide 21 rows of 3 classes, the smallest with 1 rows ("),
+        (ONE_OF_A_CLASS, {"rows": 12}, ["split.rows", "21 rows of 3 classes", "1 rows", "The least populated class"]),
+        (
+            np.arange(100) % 10,
+            {"test": 0.05},
+            ["split.test = 0.05", "100 rows of 10 classes", "10 rows", "test_size = 5", "number of classes = 10"],
+        ),
+        ([0, 1] * 5, {"test": 0.99}, ["split.test = 0.99", "10 rows of 2 classes"]),
+        ([0] * 96 + [1] * 4, {"test": 0.9}, ["split.test = 0.9", "training row of class code 1"]),
     ],
 )
-def test_a_class_too_small_to_be_divided(settings: dict[str, Any], opening: str) -> None:
-    codes = np.array([0, 1] * 10 + [2])
-    codes[[3, 20]] = codes[[20, 3]]
-    said = refused(codes, **settings)
-    assert said.startswith(opening) and said.endswith("; take more rows, or another share")
-    assert "The least populated class" in said
-
-
-def test_a_share_too_small_for_all_classes() -> None:
-    said = refused(np.arange(100) % 10, test=0.05)
-    assert said == (
-        "split.test = 0.05 in params.yaml cannot divide 100 rows of 10 classes, the smallest with 10 rows "
-        "(The test_size = 5 should be greater or equal to the number of classes = 10); take more rows, or another share"
-    )
-
-
-def test_a_share_that_leaves_nothing_to_train_on() -> None:
-    said = refused([0, 1] * 5, test=0.99)
-    assert said.startswith("split.test = 0.99 in params.yaml cannot divide 10 rows of 2 classes, ")
-
-
-def test_a_share_that_leaves_a_class_without_a_training_row() -> None:
-    codes = np.array([0] * 96 + [1] * 4)
-    said = refused(codes, test=0.9)
-    assert said == "split.test = 0.9 in params.yaml leaves class code 1 without a training row"
-
-
-def test_a_class_that_the_official_training_rows_lack() -> None:
-    assert refused([0, 1] * 5 + [2, 2, 0], test=None, train_rows=10) == (
-        "split.test in params.yaml is 'official', but class code 2 has no row among the 10 for training"
-    )
+def test_impossible_division(codes: Any, settings: dict[str, Any], facts: list[str]) -> None:
+    with pytest.raises(UserError, match=r"params\.yaml") as caught:
+        divide(np.asarray(codes), **{"validation": 0.0, **NOTEBOOK, **settings})
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [fact for fact in facts if fact not in message] == [], message
 
 
 # Labels
@@ -243,14 +207,14 @@ def test_a_class_that_the_official_training_rows_lack() -> None:
         (np.array(["10", "9"]), [0, 1], ["10", "9"]),
     ],
 )
-def test_labels_become_codes_in_their_own_order(labels: NDArray[Any], codes: list[int], names: list[str]) -> None:
+def test_codes_follow_the_order_of_the_labels(labels: NDArray[Any], codes: list[int], names: list[str]) -> None:
     encoded, found = encode(labels)
     assert encoded.dtype == np.int64
     assert (encoded.tolist(), found) == (codes, names)
     assert all(type(name) is str for name in found)
 
 
-def test_classes_can_be_named() -> None:
+def test_class_names() -> None:
     given = ["T-shirt", "trouser", "NA"]
     codes, names = encode(np.array([2, 0, 1]), given)
     assert (codes.tolist(), names) == ([2, 0, 1], given)
@@ -258,50 +222,33 @@ def test_classes_can_be_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("labels", "given", "facts"),
     [
-        (
-            ["a", "b"],
-            "split.class_names in params.yaml has 2 names, but the data set has 3 classes: -1, 4, 9; the rarest is "
-            "-1 (1 of 3 rows)",
-        ),
-        (["a", "b", "a"], "split.class_names in params.yaml holds a name twice; each class needs its own"),
+        ([-1, 4, 9], ["a", "b"], ["2 names", "3 classes: -1, 4, 9;", "rarest is -1 (1 of 3 rows)"]),
+        ([-1, 4, 9], ["a", "b", "a"], ["'a'"]),
+        (range(1000), ["a", "b"], ["1000 classes", f": {', '.join(map(str, range(20)))};"]),  # the first 20
+        ([0, 1, 2] * 100 + [200], ["a", "b", "c"], ["3 names", "4 classes", "rarest is 200 (1 of 301 rows)"]),
     ],
 )
-def test_names_that_do_not_fit_the_classes(given: list[str], sentence: str) -> None:
-    with pytest.raises(UserError) as caught:
-        encode(np.array([-1, 4, 9]), given)
-    assert str(caught.value) == sentence
-
-
-def test_no_more_than_twenty_classes_are_listed() -> None:
-    with pytest.raises(UserError) as caught:
-        encode(np.arange(1000), ["a", "b"])
-    assert f"but the data set has 1000 classes: {', '.join(map(str, range(20)))}; the rarest" in str(caught.value)
-
-
-def test_a_label_outside_the_classes_is_named() -> None:
-    with pytest.raises(UserError) as caught:
-        encode(np.array([0, 1, 2] * 100 + [200], np.uint8), ["a", "b", "c"])
-    assert str(caught.value) == (
-        "split.class_names in params.yaml has 3 names, but the data set has 4 classes: 0, 1, 2, 200; the rarest is 200 "
-        "(1 of 301 rows)"
-    )
+def test_class_names_that_do_not_match_the_classes(labels: Any, given: list[str], facts: list[str]) -> None:
+    with pytest.raises(UserError, match=r"split\.class_names in params\.yaml") as caught:
+        encode(np.array(labels), given)
+    assert [fact for fact in facts if fact not in str(caught.value)] == [], caught.value
 
 
 # Grey values
 
 
-def test_grey_values_become_the_nearest_fractions() -> None:
+def test_grey_values_become_the_nearest_float32() -> None:
     values = normalise(np.arange(256, dtype=np.uint8))
     assert values.dtype == np.float32
     np.testing.assert_array_equal(values, (np.arange(256) / 255).astype(np.float32))
     assert (values[0], values[255]) == (0, 1)
-    # and back, which the integer search for neighbours needs
+    # The integer search for neighbours converts them back.
     np.testing.assert_array_equal(np.rint(values * 255), np.arange(256))
 
 
-def test_arguments_are_left_as_they_are() -> None:
+def test_arguments_do_not_change() -> None:
     images, labels = digits(40, size=6, classes=3)
     codes = labels.copy()
     before = images.copy()
@@ -310,7 +257,7 @@ def test_arguments_are_left_as_they_are() -> None:
     normalise(images)
     encode(codes)
     division = divide(codes, validation=0.2, **NOTEBOOK)
-    duplicates(images, codes, division)
+    count_duplicates(images, codes, division)
     np.testing.assert_array_equal(images, before)
     np.testing.assert_array_equal(codes, labels)
 
@@ -324,13 +271,13 @@ NO_DUPLICATES = dict.fromkeys(
 )
 
 
-def test_images_that_stand_there_twice_are_counted() -> None:
+def test_duplicate_images_are_counted() -> None:
     images = np.arange(10, dtype=np.uint8)[:, np.newaxis, np.newaxis] * np.ones((1, 2, 2), np.uint8)
     codes = np.zeros(10, np.int64)
     division = Division(np.array([0, 1, 2, 3]), np.array([4, 5]), np.array([6, 7, 8, 9]))
 
     def counted(**expected: int) -> bool:
-        return duplicates(images, codes, division) == NO_DUPLICATES | expected
+        return count_duplicates(images, codes, division) == NO_DUPLICATES | expected
 
     assert counted()
     images[6], images[8] = images[0], images[5]
@@ -345,22 +292,22 @@ def test_images_that_stand_there_twice_are_counted() -> None:
     assert counted(test_in_train_or_validation=2, within_test=1, validation_in_train=1)
     images[2] = images[0]
     assert counted(test_in_train_or_validation=2, within_test=1, validation_in_train=1, within_train=1)
-    codes[6] = 1  # of four that are the same
+    codes[6] = 1  # one of four equal images
     assert counted(
         test_in_train_or_validation=2, within_test=1, validation_in_train=1, within_train=1, with_another_label=4
     )
 
 
-def test_rows_that_are_in_no_set_are_no_duplicates() -> None:
+def test_rows_in_no_set_are_not_counted() -> None:
     images = np.zeros((6, 2, 2), np.uint8)
     images[2] = 1
     division = Division(np.array([0]), np.array([], np.int64), np.array([2]))
-    assert duplicates(images, np.arange(6), division) == NO_DUPLICATES
+    assert count_duplicates(images, np.arange(6), division) == NO_DUPLICATES
 
 
-def test_duplicates_are_told_in_words() -> None:
-    assert described(NO_DUPLICATES) == ""
-    assert described(NO_DUPLICATES | {"within_train": 1200, "with_another_label": 1}) == (
+def test_description_of_duplicates() -> None:
+    assert describe(NO_DUPLICATES) == ""
+    assert describe(NO_DUPLICATES | {"within_train": 1200, "with_another_label": 1}) == (
         "within train 1,200, with another label 1"
     )
 
@@ -386,10 +333,11 @@ def test_the_stage_writes_three_sets(raw: datasets.Raw, capsys: pytest.CaptureFi
     assert datasets.load_classes() == ["0", "2", "4", "6"]
     assert datasets.load_image_size() == (6, 6)
     assert json.loads(paths.DUPLICATES.read_text()) == NO_DUPLICATES
-    assert capsys.readouterr().out == "normalise-and-split: 144 train, 16 validation, 40 test rows of 4 classes\n"
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "144 train, 16 validation, 40 test rows of 4 classes" in line
 
 
-def test_the_stage_tells_of_copies(raw: datasets.Raw, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_stage_reports_duplicates(raw: datasets.Raw, capsys: pytest.CaptureFixture[str]) -> None:
     images = raw.images.copy()
     division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
     images[division.test[:3]] = images[division.train[0]]
@@ -398,13 +346,11 @@ def test_the_stage_tells_of_copies(raw: datasets.Raw, capsys: pytest.CaptureFixt
     counts = json.loads(paths.DUPLICATES.read_text())
     assert (counts["test_in_train_or_validation"], counts["within_test"], counts["within_train"]) == (3, 2, 0)
     assert counts["with_another_label"] == 4
-    assert capsys.readouterr().out.splitlines()[1] == (
-        "normalise-and-split: images that are the same, pixel by pixel: "
-        "within test 2, test in train or validation 3, with another label 4"
-    )
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.endswith(": within test 2, test in train or validation 3, with another label 4")
 
 
-def test_the_stage_tells_of_a_class_that_is_not_tested(
+def test_the_stage_reports_a_class_without_test_rows(
     raw: datasets.Raw, edited_params: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edited_params(("test: 0.2", "test: official"), ("validation: 0.1", "validation: 0"))
@@ -412,7 +358,7 @@ def test_the_stage_tells_of_a_class_that_is_not_tested(
     labels[7] = 200
     datasets.save_raw(raw._replace(labels=labels))
     main()
-    assert capsys.readouterr().out.splitlines()[1] == "normalise-and-split: no test rows of 200"
+    assert capsys.readouterr().out.splitlines()[1].endswith("no test rows of 200")
 
 
 def test_the_stage_follows_params_yaml(raw: datasets.Raw, edited_params: Any) -> None:
@@ -427,8 +373,8 @@ def test_the_stage_follows_params_yaml(raw: datasets.Raw, edited_params: Any) ->
     assert datasets.load_classes() == ["zero", "two", "four", "six"]
 
 
-def test_the_stage_writes_nothing_where_it_must_refuse(raw: datasets.Raw, edited_params: Any) -> None:
+def test_the_stage_writes_nothing_after_a_mistake(raw: datasets.Raw, edited_params: Any) -> None:
     edited_params(("class_names: null", "class_names: [a, b]"))
-    with pytest.raises(UserError, match=re.escape("has 2 names, but the data set has 4 classes: 0, 2, 4, 6")):
+    with pytest.raises(UserError, match=r"2 names.* 4 classes: 0, 2, 4, 6"):
         main()
     assert not Path("data/split").exists()

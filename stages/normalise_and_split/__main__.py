@@ -1,13 +1,13 @@
-"""Stage normalise-and-split: the raw data set to three sets that models take."""
+"""Stage normalise-and-split: rescales the raw images and divides them into train, validation and test set."""
 
 from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read data/raw, write data/split and the number of duplicates."""
+    """Read data/raw; write data/split and the number of duplicate images."""
     import numpy as np
 
-    from stages.normalise_and_split.duplicates import described, duplicates
+    from stages.normalise_and_split.duplicates import count_duplicates, describe
     from stages.normalise_and_split.normalise import encode, normalise
     from stages.normalise_and_split.split import divide
     from stages.shared.files.datasets import SETS, load_raw, save_classes, save_set
@@ -30,14 +30,14 @@ def main() -> None:
     for name, rows in zip(SETS, division, strict=True):
         save_set(name, normalise(np.asarray(raw.images[rows])), codes[rows])
     save_classes(names, *raw.images.shape[1:])
-    copies = duplicates(raw.images, codes, division)
-    save_json(DUPLICATES, copies)
+    counts = count_duplicates(raw.images, codes, division)
+    save_json(DUPLICATES, counts)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in zip(SETS, division, strict=True))
     console.say(f"normalise-and-split: {sizes} rows of {len(names)} classes")
     if len(untested := np.setdiff1d(codes, codes[division.test])):
         console.say(f"normalise-and-split: no test rows of {', '.join(names[code] for code in untested)}")
-    if any(copies.values()):
-        console.say(f"normalise-and-split: images that are the same, pixel by pixel: {described(copies)}")
+    if any(counts.values()):
+        console.say(f"normalise-and-split: duplicate images: {describe(counts)}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Images that stand in a data set more than once: what a model has seen in training is no test of it."""
+"""Duplicate images within and across the sets: test images that were trained on make a score too high."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from stages.normalise_and_split.split import Division
 
 
-def duplicates(images: NDArray[Any], codes: NDArray[np.int64], division: Division) -> dict[str, int]:
-    """Count the images that are the same, pixel by pixel.
+def count_duplicates(images: NDArray[Any], codes: NDArray[np.int64], division: Division) -> dict[str, int]:
+    """Count images with the same pixels.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ def duplicates(images: NDArray[Any], codes: NDArray[np.int64], division: Divisio
     Returns
     -------
     dict of str to int
-        within_train, within_validation, within_test: images that repeat an earlier one of their set;
-        validation_in_train, test_in_train_or_validation: images that stand in those sets, too;
-        with_another_label: images that stand anywhere under another label, too.
+        within_train, within_validation, within_test: images equal to an earlier one of the same set;
+        validation_in_train, test_in_train_or_validation: images of the first set that also occur in the other;
+        with_another_label: images that also occur with another label in any set.
     """
     numbers: dict[bytes, int] = {}
     train, validation, test = (
@@ -45,6 +45,6 @@ def duplicates(images: NDArray[Any], codes: NDArray[np.int64], division: Divisio
     }
 
 
-def described(counts: dict[str, int]) -> str:
-    """Say what was counted, as in "within train 2, with another label 1"; empty where there are no duplicates."""
+def describe(counts: dict[str, int]) -> str:
+    """Return the counts above 0 as text, such as "within train 2, with another label 1"."""
     return ", ".join(f"{key.replace('_', ' ')} {count:,}" for key, count in counts.items() if count)

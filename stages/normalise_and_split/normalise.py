@@ -1,4 +1,4 @@
-"""Grey values to [0, 1], labels to class codes."""
+"""Rescales grey values to [0, 1] and encodes labels as class codes."""
 
 from typing import Any
 
@@ -25,26 +25,26 @@ def normalise(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[NDArray[np.int64], list[str]]:
-    """Turn labels into class codes.
+    """Encode labels as class codes.
 
     Parameters
     ----------
     labels : ndarray of integers or strings, shape (n,)
-        The labels as the source gives them.
+        The labels of the raw data set.
     class_names : list of str, optional
-        Names in the order of the sorted labels; the labels themselves if not given.
+        Class names in the order of the sorted labels; by default the labels themselves.
 
     Returns
     -------
     codes : ndarray of int64, shape (n,)
-        Each label's place among the sorted distinct labels, from 0.
+        Index of each label in the sorted distinct labels.
     names : list of str
-        The name of each code.
+        Class name of each code.
 
     Raises
     ------
     UserError
-        Another number of names than of classes, or the same name twice.
+        There are more names than classes or fewer, or a duplicate name.
     """
     distinct, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     names = [str(label) for label in distinct] if class_names is None else list(class_names)
@@ -55,5 +55,6 @@ def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[
             f"{distinct[counts.argmin()]} ({counts.min():,} of {len(labels):,} rows)"
         )
     if len(set(names)) != len(names):
-        raise UserError("split.class_names in params.yaml holds a name twice; each class needs its own")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"split.class_names in params.yaml: duplicate name '{duplicate}'; each class must have its own")
     return codes.astype(np.int64), names
