@@ -347,7 +347,7 @@ def test_missing_file(tmp_path: Path, site: Loopback) -> None:
     names = [f"{TEST_LABELS}.gz", TEST_LABELS, "t10k-labels.idx1-ubyte.gz", "t10k-labels.idx1-ubyte"]
     refused(folder, str(folder), *names, "fetch.source")
     refused(address, *(f"{address}/{name}" for name in names), "404", "fetch.source")
-    assert site.asked[-4:] == [f"/mnist/{name}" for name in names], "each once: 404 is permanent"
+    assert site.requests[-4:] == [f"/mnist/{name}" for name in names], "each once: 404 is permanent"
 
 
 @pytest.mark.parametrize("source", ["nowhere", "params.yaml", "~nobody-of-this-name/mnist", "n" * 5000])
@@ -496,7 +496,7 @@ def test_retry_after(
     ("answer", "setting", "fact"),
     [
         (Answer(b"x" * 100, silent=True), "TIMEOUT", "0.2 s"),
-        (Answer(b"x" * 100, seconds_a_byte=0.05), "DEADLINE", "0.2 s"),
+        (Answer(b"x" * 100, seconds_per_byte=0.05), "DEADLINE", "0.2 s"),
     ],
     ids=["silent", "slow"],
 )
@@ -636,11 +636,11 @@ def test_as_a_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_slow_download(number: signal.Signals, tmp_path: Path) -> None:
-    with Loopback(Answer(b"x" * 10_000, seconds_a_byte=0.2)) as site:
+    with Loopback(Answer(b"x" * 10_000, seconds_per_byte=0.2)) as site:
         process = started(tmp_path, site.address)
         until = time.monotonic() + 30
-        while not site.asked and time.monotonic() < until:
-            site.over.wait(0.02)
+        while not site.requests and time.monotonic() < until:
+            site.stopped.wait(0.02)
         process.send_signal(number)
         process.communicate(timeout=5)
     assert process.returncode == -number
@@ -762,8 +762,8 @@ def test_several_fetches_at_once_leave_one_data_set(site: Loopback, tmp_path: Pa
     for rows, data in sets.items():
         processes.append(started(tmp_path, site.serve(str(rows), data.files())))
         # Once it requests files, it has read params.yaml.
-        while not any(path.startswith(f"/{rows}/") for path in site.asked) and processes[-1].poll() is None:
-            site.over.wait(0.01)
+        while not any(path.startswith(f"/{rows}/") for path in site.requests) and processes[-1].poll() is None:
+            site.stopped.wait(0.01)
     for process in processes:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors

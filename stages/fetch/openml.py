@@ -53,24 +53,24 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
     if wanted.server is not None:
         download.split_address(wanted.server, "fetch.openml.server")
     say(f"reading {shown}; 70,000 rows take one to two minutes, most of them after the download")
-    try:
-        # DVC keeps the outputs of this stage, so a cache is not needed. Without a folder scikit-learn downloads twice.
-        with tempfile.TemporaryDirectory() as folder, download.deadline(shown), _urllib_settings(wanted.server):
-            table = fetch_openml(
-                name=wanted.name,
-                version=wanted.version or "active",
-                data_id=wanted.data_id,
-                data_home=folder,
-                as_frame=False,
-                # The faster parser, pandas, reads labels such as "5" as numbers, which scikit-learn 1.9 with
-                # pandas 3 cannot handle.
-                parser="liac-arff",
-            )
-    except UserError:
-        raise
-    # scikit-learn's parsers raise exceptions of any kind for an answer that is not OpenML's.
-    except Exception as error:
-        raise UserError(f"cannot fetch {shown}: {_problem(error)}; check fetch.openml, or try again later") from error
+    with download.deadline(shown), _urllib_settings(wanted.server):
+        try:
+            # DVC keeps this stage's outputs, so no cache is needed, but without a folder scikit-learn downloads twice.
+            with tempfile.TemporaryDirectory() as folder:
+                table = fetch_openml(
+                    name=wanted.name,
+                    version=wanted.version or "active",
+                    data_id=wanted.data_id,
+                    data_home=folder,
+                    as_frame=False,
+                    # The faster parser, pandas, reads labels such as "5" as numbers, which scikit-learn 1.9 with
+                    # pandas 3 cannot handle.
+                    parser="liac-arff",
+                )
+        # scikit-learn's parsers raise exceptions of any kind for an answer that is not OpenML's.
+        except Exception as error:
+            problem = f"{_problem(error)}; check fetch.openml, or try again later"
+            raise UserError(f"cannot fetch {shown}: {problem}") from error
     if not isinstance(table.data, np.ndarray):
         raise UserError(f"{shown} is stored as sparse ARFF, which is not supported; choose a dense version of it")
     if table.categories:

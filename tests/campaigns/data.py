@@ -225,7 +225,7 @@ SERVER: dict[str, Callable[[Chance, bytes], Answer | list[Answer]]] = {
     "a redirect to nowhere": _bad_redirect,
     "busy at first": _busy,
     "silent": lambda chance, content: Answer(content, silent=True),
-    "slow": lambda chance, content: Answer(content, framing=_framing(chance), seconds_a_byte=0.02),
+    "slow": lambda chance, content: Answer(content, framing=_framing(chance), seconds_per_byte=0.02),
 }
 
 FAULTS = [*STORED, *CONTENT, *WHOLE, *SERVER]
