@@ -1,109 +1,129 @@
-"""Whether the declared models fit the images and classes at hand."""
+"""Checks the declared models against the images and classes of the data set."""
 
 import math
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 
 from stages.check_models import trial_fit
 from stages.shared.models import build_classifier
-from stages.shared.models.build_net import build, check_probabilities, check_step, make_optimizer
+from stages.shared.models.build_net import check_probabilities, check_step, make_optimizer
 from stages.shared.models.drawable_weights import net_weights
+from stages.shared.models.memory_estimate import build_within_memory
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import DeclarationError, Mistake
 from stages.shared.params.nets_section import Net
 from stages.shared.params.pictures_section import MAPS_AT_MOST, WeightMap
 from stages.shared.params.yaml_file import Place
 
-Pictures = Mapping[str, Mapping[str, WeightMap]]
-
 
 def check_models(
     baselines: Mapping[str, Declared],
     nets: Mapping[str, Net],
-    pictures: Pictures,
+    pictures: Mapping[str, Mapping[str, WeightMap]],
     *,
+    rows: int,
     image_size: tuple[int, int],
     classes: int,
     seed: int,
 ) -> None:
-    """Make every declared model once, untrained, and count the pictures of its weights.
+    """Build every declared model, untrained, and check the declared pictures of its weights.
 
     Parameters
     ----------
-    baselines, nets : mapping
-        What params.yaml declares.
-    pictures : mapping
-        Model -> layer -> how to draw its weights.
+    baselines : mapping of str to Declared
+        Name -> classifier.
+    nets : mapping of str to Net
+        Name -> net.
+    pictures : mapping of str to mapping of str to WeightMap
+        Model -> layer -> how its weights are drawn.
+    rows : int
+        Number of training images.
     image_size : tuple of int
-        Height and width of the images, in pixels.
+        Height and width of the images in pixels.
     classes : int
         Number of classes.
     seed : int
-        Of the models' random numbers; it makes no difference here.
+        Random seed of the models; it does not affect the result.
 
     Raises
     ------
     DeclarationError
-        All layers that do not fit the images, outputs that do not fit the classes, classifiers that could not be
-        saved, and pictures that would show less than was asked.
+        All mistakes: layers that do not fit the images, outputs that do not fit the classes, nets that are too large
+        for the memory, classifiers that cannot be saved, pictures that would not be drawn as declared.
     """
     mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
         try:
-            model = build_classifier.build(baseline.class_, baseline.settings, seed, ("baselines", name))
+            mistakes += _baseline_mistakes(name, baseline, pictures.get(name, {}), classes, seed)
         except DeclarationError as error:
             mistakes += error.mistakes
-            continue
-        fitted = trial_fit.fitted(model, classes)
-        if fitted is None:
-            continue
-        if reason := trial_fit.why_not_saved(fitted):
-            mistakes.append(Mistake(("baselines", name), reason))
-        mistakes += picture_mistakes(name, pictures, trial_fit.maps(fitted, classes), set())
     for name, net in nets.items():
-        where: Place = ("nets", name)
         try:
-            made = build(name, net, *image_size, classes)
-            check_probabilities(made, where)
-            # As if an epoch were a step.
-            check_step(make_optimizer(net.optimizer, net.epochs, (*where, "optimizer")), (*where, "optimizer"))
+            mistakes += _net_mistakes(name, net, pictures.get(name, {}), rows, image_size, classes)
         except DeclarationError as error:
             mistakes += error.mistakes
-        else:
-            weights = net_weights(made, *image_size)
-            maps = {layer: len(each.maps) for layer, each in weights.items() if each.maps is not None}
-            mistakes += picture_mistakes(name, pictures, maps, weights.keys() - maps)
     if mistakes:
         raise DeclarationError(*mistakes)
 
 
-def picture_mistakes(name: str, pictures: Pictures, maps: Mapping[str, int], matrices: Set[str]) -> list[Mistake]:
-    """Find the pictures of a model that would not be drawn as declared.
+def _baseline_mistakes(
+    name: str, declared: Declared, pictures: Mapping[str, WeightMap], classes: int, seed: int
+) -> Iterator[Mistake]:
+    model = build_classifier.build(declared.class_, declared.settings, seed, ("baselines", name))
+    fitted = trial_fit.fitted(model, classes)
+    if fitted is None:
+        return
+    if reason := trial_fit.why_not_saved(fitted):
+        yield Mistake(("baselines", name), reason)
+    yield from picture_mistakes(name, pictures, trial_fit.map_counts(fitted, classes), set())
+
+
+def _net_mistakes(
+    name: str, net: Net, pictures: Mapping[str, WeightMap], rows: int, image_size: tuple[int, int], classes: int
+) -> Iterator[Mistake]:
+    height, width = image_size
+    model = build_within_memory(name, net, rows=rows, height=height, width=width, classes=classes)
+    check_probabilities(model, ("nets", name))
+    optimizer: Place = ("nets", name, "optimizer")
+    # The number of steps does not matter here.
+    check_step(make_optimizer(net.optimizer, net.epochs, optimizer), optimizer)
+    weights = net_weights(model, height, width)
+    maps = {layer: len(drawn.maps) for layer, drawn in weights.items() if drawn.maps is not None}
+    yield from picture_mistakes(name, pictures, maps, weights.keys() - maps)
+
+
+def picture_mistakes(
+    name: str, pictures: Mapping[str, WeightMap], maps: Mapping[str, int], matrices: Set[str]
+) -> Iterator[Mistake]:
+    """Find the pictures of one model that would not be drawn as declared.
 
     Parameters
     ----------
     name : str
-        The model.
-    pictures : mapping
-        Model -> layer -> how to draw its weights.
-    maps : mapping
-        Layer -> number of maps of the pixels' weights.
+        The model's name.
+    pictures : mapping of str to WeightMap
+        Layer -> how its weights are drawn.
+    maps : mapping of str to int
+        Layer -> number of weight maps, for layers that are drawn as maps of the pixels.
     matrices : set of str
-        Layers whose weights are drawn as one matrix.
+        Layers that are drawn as one matrix.
+
+    Yields
+    ------
+    Mistake
+        One per layer that has no drawn weights, maps that do not fit the grid, or a grid for a matrix.
     """
-    mistakes = []
-    for layer, how in pictures.get(name, {}).items():
+    for layer, how in pictures.items():
         place: Place = ("pictures", "weights", name, layer)
         if layer in matrices:
             if how.columns is not None:
-                said = "its weights are drawn as one matrix, not as maps of pixels; leave out all but 'range'"
-                mistakes.append(Mistake((*place, "columns"), said))
+                text = "these weights are drawn as one matrix, not as maps of the pixels; keep only 'range'"
+                yield Mistake((*place, "columns"), text)
         elif layer not in maps:
             drawn = ", ".join([*maps, *sorted(matrices)]) or "none"
-            mistakes.append(Mistake(place, f"there are no weights to draw here; of {name} are drawn: {drawn}"))
+            yield Mistake(place, f"this layer has no weights that are drawn; drawn layers of {name}: {drawn}")
         elif (grid := how.grid(maps[layer])) and math.prod(grid) < min(maps[layer], MAPS_AT_MOST):
-            said = (
-                f"a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells, and there are {maps[layer]} maps; "
-                "leave 'rows' out, and there are as many as are needed"
+            text = (
+                f"a grid of {grid[0]} x {grid[1]} has {math.prod(grid)} cells for {maps[layer]} maps; "
+                "leave out 'rows' to get as many as are needed"
             )
-            mistakes.append(Mistake((*place, "rows"), said))
-    return mistakes
+            yield Mistake((*place, "rows"), text)

@@ -22,9 +22,9 @@ def main() -> None:
     from stages.shared.files.keras_models import load_net, save_net
     from stages.shared.files.predictions import Predictions, save_facts, save_predictions
     from stages.shared.files.training_history import save_history, save_summary
-    from stages.shared.models.build_net import build, make_optimizer
+    from stages.shared.models.build_net import make_optimizer
     from stages.shared.models.fourier_conv2d import plain
-    from stages.shared.models.memory_estimate import check_memory
+    from stages.shared.models.memory_estimate import build_within_memory
     from stages.shared.params import nets_section, training_section
     from stages.shared.process import console
     from stages.train_nets.training import best_epoch, probabilities, steps, summary, train
@@ -34,13 +34,12 @@ def main() -> None:
 
     labels, classes = load_labels("train"), len(load_classes())
     height, width = load_image_size()
-    # check-models may have run on another machine, or with more free memory.
-    check_memory(name, net, rows=len(labels), height=height, width=width, classes=classes)
     keras.utils.set_random_seed(shared.seed if net.seed is None else net.seed)
+    # check-models may have run on another machine, or with more memory free.
+    model = build_within_memory(name, net, rows=len(labels), height=height, width=width, classes=classes)
     images = load_images("train")
     validation = load_images("validation"), load_labels("validation")
     validated = len(validation[1]) > 0
-    model = build(name, net, height, width, classes)
     save_summary(name, summary(plain(model)))
     patience = net.early_stopping.patience if net.early_stopping and validated else None
     if net.early_stopping and not validated:

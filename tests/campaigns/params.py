@@ -155,7 +155,6 @@ def _check_models(content: CommentedMap, sections: Sections, passed: set[str]) -
     import keras
 
     from stages.check_models.fitting_data import check_models
-    from stages.check_models.net_sizes import check_sizes
     from stages.check_params.classes import check_classes
 
     seed, pictures = sections.training.seed, sections.pictures.weights
@@ -167,8 +166,7 @@ def _check_models(content: CommentedMap, sections: Sections, passed: set[str]) -
     keras.backend.clear_session()
     with line_numbers(content):
         check_classes(baselines, nets, seed)
-        check_sizes(nets, rows=ROWS, image_size=IMAGE_SIZE, classes=CLASSES)
-        check_models(baselines, nets, pictures, image_size=IMAGE_SIZE, classes=CLASSES, seed=seed)
+        check_models(baselines, nets, pictures, rows=ROWS, image_size=IMAGE_SIZE, classes=CLASSES, seed=seed)
     passed.update(declared.values())
 
 

@@ -31,18 +31,6 @@ class FourierConv2D(keras.layers.Conv2D):
         convolved = fourier_convolution(ops.cast(inputs, "float32"), ops.cast(kernel, "float32"))
         return ops.cast(convolved, self.compute_dtype)
 
-    def spectra(self, inputs: Any) -> tuple[int, int]:
-        """Return how many float32 numbers the spectra of one image have: of what comes in, and of what is made of it.
-
-        Parameters
-        ----------
-        inputs : tensor of shape (n, height, width, channels)
-            What the layer takes; its shape alone counts.
-        """
-        height, width, channels = inputs.shape[1:]
-        places = 2 * (width // 2 + 1) * height  # real and imaginary part
-        return places * channels, places * self.filters
-
 
 def check_supported(layer: keras.layers.Conv2D) -> None:
     """Refuse a layer that cannot be computed in the Fourier domain.
