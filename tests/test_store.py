@@ -318,22 +318,6 @@ def test_text_in_tables_stays_text() -> None:
     assert table["recall"].tolist()[:3] == ["0.0", "0.142857", "0.285714"]
 
 
-def test_files_of_models_that_are_no_longer_declared() -> None:
-    kept = ["models/baselines/sgd.skops", "models/nets/mlp-48.keras", "models/facts/sgd.json", "models/.gitignore"]
-    kept += ["models/predictions/mlp-48.npz", "reports/history/mlp-48.csv", "models/nets/.gitignore"]
-    kept += ["models/predictions/.writing-1-x1.npz"]
-    # A baseline's history is nobody's.
-    left = ["models/baselines/knn.skops", "models/facts/knn.json", "models/nets/sgd.keras", "reports/history/sgd.csv"]
-    left += ["models/predictions/.x1.tmp", "reports/summaries/mlp.txt"]
-    for name in kept + left:
-        formats.save_text(Path(name), "")
-    assert [str(path) for path in paths.undeclared(["sgd"], ["mlp-48"])] == sorted(left)
-
-
-def test_there_need_be_no_files() -> None:
-    assert paths.undeclared(["sgd"], []) == []
-
-
 # Models: the same bytes in every process
 
 

@@ -16,11 +16,13 @@ def main() -> None:
     )
     structure_only = parser.parse_args().structure_only
 
+    from stages.check_params.leftovers import undeclared
     from stages.check_params.structure import check_structure
     from stages.shared.files import paths
     from stages.shared.files.formats import save_text
     from stages.shared.params.mistakes import line_numbers
     from stages.shared.params.yaml_file import read
+    from stages.shared.process import console
 
     content = read()
     with line_numbers(content):
@@ -35,6 +37,9 @@ def main() -> None:
 
     with line_numbers(content):
         check_classes(sections.baselines, sections.nets, sections.training.seed)
+    for path in undeclared(sections.baselines, sections.nets):
+        path.unlink()
+        console.say(f"check-params: removed {path}, because params.yaml no longer declares its model")
     save_text(paths.CHECKS / "params.txt", "params.yaml is in order\n")
 
 

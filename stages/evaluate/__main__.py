@@ -20,9 +20,6 @@ def main() -> None:
     declared = [*baselines_section.load(), *nets_section.load()]
     if not declared:
         raise UserError("params.yaml declares no model; 'baselines' and 'nets' are both empty")
-    for path in paths.undeclared(baselines_section.load(), nets_section.load()):
-        path.unlink()
-        console.say(f"evaluate: removed {path}, which params.yaml no longer declares")
 
     names = load_classes()
     validation_labels, labels = load_labels("validation"), load_labels("test")

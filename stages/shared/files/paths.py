@@ -1,6 +1,5 @@
 """Where every file of the pipeline lives, from the repository's root."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 RAW = Path("data/raw")
@@ -33,36 +32,3 @@ def baseline_file(name: str) -> Path:
 def net_file(name: str) -> Path:
     """Return the path of a net's model file."""
     return NETS / f"{name}.keras"
-
-
-def undeclared(baselines: Iterable[str], nets: Iterable[str]) -> list[Path]:
-    """List the files that training stages left behind for models that are no longer declared.
-
-    Parameters
-    ----------
-    baselines, nets : iterable of str
-        Names of the declared models.
-
-    Returns
-    -------
-    list of Path
-        Sorted; DVC removes a stage's outputs before it runs, but not those of a stage that is gone.
-    """
-    baselines, nets = set(baselines), set(nets)
-    declared = {
-        BASELINES: baselines,
-        NETS: nets,
-        HISTORY: nets,
-        SUMMARIES: nets,
-        PREDICTIONS: baselines | nets,
-        FACTS: baselines | nets,
-    }
-    left = [
-        path
-        for folder, names in declared.items()
-        for path in (folder.iterdir() if folder.is_dir() else ())
-        # Git's own, and what another process may be writing, are left alone.
-        if path.is_file() and path.stem not in names and not path.name.startswith((".git", ".writing-"))
-    ]
-    timed = [path for path in TIMINGS.glob("*@*.json") if path.stem.partition("@")[2] not in baselines | nets]
-    return sorted([*left, *timed])

@@ -28,7 +28,8 @@ def build_within_memory(name: str, net: Net, *, rows: int, height: int, width: i
         weights, output = least_memory(model, make_optimizer(net.optimizer, 1, ("nets", name, "optimizer")), batch)
         available = psutil.virtual_memory().available + psutil.swap_memory().free
         if weights + output > available:
-            remedy = "make its layers smaller" if weights > output else "lower batch_size"
+            fits_single_images = weights + output // batch <= available
+            remedy = "lower batch_size" if fits_single_images else "make its layers smaller"
             needed = f"weights and optimiser {_gb(weights)}, largest layer output for {batch:,} images {_gb(output)}"
             text = f"training takes at least {_gb(weights + output)} of memory ({needed}), but {_gb(available)} are"
             raise declaration_error(("nets", name), f"{text} available; {remedy}, or free memory")

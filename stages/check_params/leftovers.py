@@ -1,0 +1,41 @@
+"""Files of models that are no longer declared in params.yaml."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from stages.shared.files.paths import BASELINES, FACTS, HISTORY, NETS, PREDICTIONS, SUMMARIES, TIMINGS
+
+
+def undeclared(baselines: Collection[str], nets: Collection[str]) -> list[Path]:
+    """List the files that training stages wrote for models that are no longer declared.
+
+    DVC removes the outputs of a stage before it runs, but not those of a stage that no longer exists.
+
+    Parameters
+    ----------
+    baselines, nets : collection of str
+        Names of the declared models.
+
+    Returns
+    -------
+    list of Path
+        Sorted.
+    """
+    models = {*baselines, *nets}
+    declared = {
+        BASELINES: baselines,
+        NETS: nets,
+        HISTORY: nets,
+        SUMMARIES: nets,
+        PREDICTIONS: models,
+        FACTS: models,
+    }
+    files = [
+        path
+        for folder, names in declared.items()
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        # .gitignore belongs to Git, .writing-* to another process that may still be running.
+        if path.is_file() and path.stem not in names and not path.name.startswith((".git", ".writing-"))
+    ]
+    timings = [path for path in TIMINGS.glob("*@*.json") if path.stem.partition("@")[2] not in models]
+    return sorted([*files, *timings])
