@@ -1,8 +1,7 @@
 """From declarations to models: the notebook's five nets, any of Keras's layers, any of scikit-learn's classifiers."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -12,8 +11,6 @@ from conftest import ROOT
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
-from stages.check_models import trial_fit
-from stages.check_models.fitting_data import check_models
 from stages.check_params.classes import check_classes
 from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
@@ -24,10 +21,9 @@ from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.nets_section import Layer, Net
-from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import Place, read
-from tests.fixtures.mistakes import CLASSES, DATA, LARGE_KERNEL, REGULARIZERS, SMALL_GRID, Mistake, message_pattern
+from tests.fixtures.mistakes import CLASSES, REGULARIZERS, Mistake, refused
 
 DEFAULT = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
@@ -49,16 +45,6 @@ def built(size: int = 8, classes: int = 3, **layers: Mapping[str, Any]) -> keras
     model = build("x", net(**layers), size, size, classes)
     check_probabilities(model, WHERE)
     return model
-
-
-@contextmanager
-def refused(place: str, *words: str) -> Iterator[None]:
-    """Assert that the block raises an error about this place, of one line that contains these words in this order."""
-    with pytest.raises(UserError) as caught:
-        yield
-    message, pattern = str(caught.value), message_pattern(place, *words)
-    assert re.fullmatch(pattern, message), f"{message}\ndoes not match\n{pattern}"
-    assert message.isprintable()
 
 
 def optimizer(**declared: Any) -> keras.optimizers.Optimizer:
@@ -654,114 +640,8 @@ def test_classifiers_that_are_refused(name: str, settings: dict[str, Any], key: 
 # All models of a file
 
 
-def test_the_default_models_pass_both_checks() -> None:
+def test_the_default_models_pass() -> None:
     check_classes(BASELINES, DEFAULT, SEED)
-    pictures = {
-        "sgd": {"coefficients": WeightMap(rows=2, columns=5)},
-        "mlp-48": {"hidden": WeightMap(columns=7)},
-    }
-    check_models(BASELINES, DEFAULT, pictures, image_size=(28, 28), classes=10, seed=SEED)
-
-
-def test_mistakes_of_several_models_are_reported_at_once() -> None:
-    nets = {name: DEFAULT[name] for name in PARAMETERS}
-    with pytest.raises(UserError) as caught:
-        check_models(BASELINES, nets, {}, image_size=(12, 12), classes=10, seed=SEED)
-    first, second = str(caught.value).splitlines()
-    place = "nets.cnn-15x15.layers.filters.kernel_size"
-    assert re.fullmatch(message_pattern(place, "Conv2D", "(None, 12, 12, 1)", "15 x 15", "12 x 12"), first)
-    # 12 - 5 + 1 = 8 < 9
-    place = "nets.deep-cnn.layers.filters2.kernel_size"
-    assert re.fullmatch(message_pattern(place, "Conv2D", "(None, 8, 8, 32)", "9 x 9", "8 x 8"), second)
-
-
-def test_grids_too_small_for_the_weights() -> None:
-    pictures = {
-        "sgd": {"coefficients": WeightMap(rows=2, columns=4)},
-        "mlp-48": {"hidden": WeightMap(rows=6, columns=7), "flatten": WeightMap()},
-        "softmax": {"output": WeightMap(range=1.0)},
-    }
-    declared = {name: DEFAULT[name] for name in ("softmax", "mlp-48")}
-    with pytest.raises(UserError) as caught:
-        check_models(BASELINES, declared, pictures, image_size=(28, 28), classes=10, seed=SEED)
-    expected = [
-        ("sgd.coefficients.rows", "2 x 4", "8", "10", "'rows'"),
-        ("mlp-48.hidden.rows", "6 x 7", "42", "48", "'rows'"),
-        ("mlp-48.flatten", "mlp-48", "hidden", "output"),
-    ]
-    for message, (place, *words) in zip(str(caught.value).splitlines(), expected, strict=True):
-        assert re.fullmatch(message_pattern(f"pictures.weights.{place}", *words), message)
-
-
-@pytest.mark.parametrize(
-    ("model", "layer", "how", "key", "words"),
-    [
-        ("knn", "coefficients", {"range": 1.0}, "", ("knn", "none")),
-        ("svc-rbf", "coefficients", {}, "", ("svc-rbf", "none")),
-        # Its kernel covers 32 channels at once.
-        ("deep-cnn", "filters2", {"columns": 8}, "", ("deep-cnn", "filters1")),
-        # 3,136 inputs: neither the pixels nor few enough for a matrix.
-        ("cnn-15x15", "output", {"range": 1.0}, "", ("cnn-15x15", "filters")),
-        ("fast", "norm1", {"range": 1.0}, "", ("fast", "filters1", "output")),
-        ("mlp-48", "output", {"columns": 5}, ".columns", ("matrix", "'range'")),
-    ],
-)
-def test_settings_of_pictures_that_are_never_drawn(
-    model: str, layer: str, how: dict[str, Any], key: str, words: tuple[str, ...]
-) -> None:
-    baselines, nets = ({name: each for name, each in kind.items() if name == model} for kind in (BASELINES, DEFAULT))
-    with refused(f"pictures.weights.{model}.{layer}{key}", *words):
-        check_models(baselines, nets, {model: {layer: WeightMap(**how)}}, image_size=(28, 28), classes=10, seed=SEED)
-
-
-def test_the_range_of_a_matrix_is_a_setting() -> None:
-    pictures = {"mlp-48": {"output": WeightMap(range=2.0)}}
-    check_models({}, {"mlp-48": DEFAULT["mlp-48"]}, pictures, image_size=(28, 28), classes=10, seed=SEED)
-
-
-UNSAVABLE = [
-    ({"class": "KNeighborsClassifier", "algorithm": "kd_tree"}, "sklearn.neighbors._kd_tree.KDTree"),
-    (
-        {"class": "HistGradientBoostingClassifier", "categorical_features": [0], "max_iter": 10_000},
-        "functools.partial",
-    ),
-    (
-        {"class": "BaggingClassifier", "estimator": {"class": "KNeighborsClassifier", "algorithm": "ball_tree"}},
-        "sklearn.neighbors._ball_tree.BallTree",
-    ),
-]
-
-
-@pytest.mark.parametrize(("declared", "held"), UNSAVABLE, ids=[case["class"] for case, _ in UNSAVABLE])
-def test_a_classifier_that_cannot_be_saved_is_refused_before_it_is_fitted(declared: dict[str, Any], held: str) -> None:
-    with refused(BASELINE, "saved", held):
-        check_models({"x": Declared.model_validate(declared)}, {}, {}, image_size=(28, 28), classes=10, seed=SEED)
-
-
-def test_a_classifier_that_the_few_synthetic_images_do_not_suit_is_left_to_the_real_ones() -> None:
-    for settings in ({"priors": [0.1] * 10}, {"var_smoothing": 1e-9}):
-        model = classifier("GaussianNB", **settings)
-        assert (trial_fit.fitted(model, 10) is None) == ("priors" in settings)
-        declared = {"x": Declared.model_validate({"class": "GaussianNB", **settings})}
-        check_models(declared, {}, {"x": {}}, image_size=(28, 28), classes=10, seed=SEED)
-
-
-def test_a_trial_fit_is_short_and_leaves_the_classifier_as_it_is() -> None:
-    forest = {"class": "RandomForestClassifier", "n_estimators": 100_000}
-    model = classifier("BaggingClassifier", estimator=forest, n_estimators=100_000)
-    fitted = trial_fit.fitted(model, 3)
-    assert fitted is not None and [len(each) for each in fitted.estimators_] == [trial_fit.ROUNDS] * trial_fit.ROUNDS
-    assert (model.n_estimators, model.estimator.n_estimators) == (100_000, 100_000)
-
-
-def test_a_linear_classifier_of_two_classes_has_one_map() -> None:
-    one = {"sgd": {"coefficients": WeightMap(rows=1, columns=1)}}
-    check_models({"sgd": BASELINES["sgd"]}, {}, one, image_size=(28, 28), classes=2, seed=SEED)
-    with pytest.raises(UserError, match=r"1 x 1 .* 3 maps"):
-        check_models({"sgd": BASELINES["sgd"]}, {}, one, image_size=(28, 28), classes=3, seed=SEED)
-
-
-# With the lines of the file
 
 
 @pytest.mark.parametrize("mistake", CLASSES, ids=str)
@@ -773,28 +653,3 @@ def test_a_mistake_in_a_class_or_setting_names_the_line(edited_params: Callable[
     with pytest.raises(UserError) as caught, line_numbers(content):
         check_classes(*models, SEED)
     assert re.fullmatch(mistake.pattern(text), str(caught.value))
-
-
-@pytest.mark.parametrize("mistake", DATA, ids=str)
-def test_a_mistake_that_the_data_show_names_the_line(edited_params: Callable[..., str], mistake: Mistake) -> None:
-    text = edited_params((mistake.old, mistake.new))
-    content = read()
-    sections = check_structure(content)
-    baselines, nets = ({key: each for key, each in kind.items() if key == mistake.model} for kind in sections[1:3])
-    pictures = {key: each for key, each in sections.pictures.weights.items() if key == mistake.model}
-    check_classes(baselines, nets, SEED)
-    with pytest.raises(UserError) as caught, line_numbers(content):
-        check_models(baselines, nets, pictures, image_size=(28, 28), classes=10, seed=SEED)
-    assert re.fullmatch(mistake.pattern(text), str(caught.value))
-
-
-def test_mistakes_of_several_models_name_their_lines(edited_params: Callable[..., str]) -> None:
-    wrong = SMALL_GRID, LARGE_KERNEL
-    text = edited_params(*((mistake.old, mistake.new) for mistake in wrong))
-    content = read()
-    sections = check_structure(content)
-    declared = {"sgd": sections.baselines["sgd"]}, {"deep-cnn": sections.nets["deep-cnn"]}
-    with pytest.raises(UserError) as caught, line_numbers(content):
-        check_models(*declared, sections.pictures.weights, image_size=(28, 28), classes=10, seed=SEED)
-    for message, mistake in zip(str(caught.value).splitlines(), wrong, strict=True):
-        assert re.fullmatch(mistake.pattern(text), message)

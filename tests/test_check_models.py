@@ -1,0 +1,156 @@
+"""Stage check-models: declared models against the data, and pictures of weights against the models."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from conftest import ROOT
+
+from stages.check_models import fitting_data, trial_fit
+from stages.check_params.classes import check_classes
+from stages.check_params.structure import check_structure
+from stages.shared.errors import UserError
+from stages.shared.models import build_classifier
+from stages.shared.params import baselines_section, nets_section
+from stages.shared.params.declared import Declared
+from stages.shared.params.mistakes import line_numbers
+from stages.shared.params.nets_section import Net
+from stages.shared.params.pictures_section import WeightMap
+from stages.shared.params.settings import check_section
+from stages.shared.params.yaml_file import read
+from tests.fixtures.mistakes import DATA, LARGE_KERNEL, SMALL_GRID, Mistake, message_pattern, refused
+
+NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
+PICTURES = Mapping[str, Mapping[str, WeightMap]]
+
+
+def check_models(
+    baselines: Mapping[str, Declared], nets: Mapping[str, Net], pictures: PICTURES, *, side: int = 28, classes: int = 10
+) -> None:
+    """Check models against a data set like MNIST."""
+    fitting_data.check_models(baselines, nets, pictures, rows=50_400, image_size=(side, side), classes=classes, seed=42)
+
+
+def test_the_default_models_pass() -> None:
+    pictures = {
+        "sgd": {"coefficients": WeightMap(rows=2, columns=5)},
+        "mlp-48": {"hidden": WeightMap(columns=7), "output": WeightMap(range=2.0)},
+    }
+    check_models(BASELINES, NETS, pictures)
+
+
+def test_mistakes_of_several_models_are_reported_at_once() -> None:
+    nets = {name: NETS[name] for name in ("softmax", "cnn-15x15", "deep-cnn")}
+    with pytest.raises(UserError) as caught:
+        check_models(BASELINES, nets, {}, side=12)
+    first, second = str(caught.value).splitlines()
+    place = "nets.cnn-15x15.layers.filters.kernel_size"
+    assert re.fullmatch(message_pattern(place, "Conv2D", "(None, 12, 12, 1)", "15 x 15", "12 x 12"), first)
+    # 12 - 5 + 1 = 8 < 9
+    place = "nets.deep-cnn.layers.filters2.kernel_size"
+    assert re.fullmatch(message_pattern(place, "Conv2D", "(None, 8, 8, 32)", "9 x 9", "8 x 8"), second)
+
+
+@pytest.mark.parametrize("mistake", DATA, ids=str)
+def test_a_mistake_that_only_the_data_show_names_the_line(edited_params: Callable[..., str], mistake: Mistake) -> None:
+    text = edited_params((mistake.old, mistake.new))
+    content = read()
+    sections = check_structure(content)
+    baselines, nets = ({key: each for key, each in kind.items() if key == mistake.model} for kind in sections[1:3])
+    check_classes(baselines, nets, seed=42)
+    with pytest.raises(UserError) as caught, line_numbers(content):
+        check_models(baselines, nets, sections.pictures.weights)
+    assert re.fullmatch(mistake.pattern(text), str(caught.value))
+
+
+def test_mistakes_of_several_models_name_their_lines(edited_params: Callable[..., str]) -> None:
+    mistakes = SMALL_GRID, LARGE_KERNEL
+    text = edited_params(*((mistake.old, mistake.new) for mistake in mistakes))
+    content = read()
+    sections = check_structure(content)
+    declared = {"sgd": sections.baselines["sgd"]}, {"deep-cnn": sections.nets["deep-cnn"]}
+    with pytest.raises(UserError) as caught, line_numbers(content):
+        check_models(*declared, sections.pictures.weights)
+    for message, mistake in zip(str(caught.value).splitlines(), mistakes, strict=True):
+        assert re.fullmatch(mistake.pattern(text), message)
+
+
+# Pictures
+
+
+@pytest.mark.parametrize(
+    ("model", "layer", "how", "key", "words"),
+    [
+        ("sgd", "coefficients", {"rows": 2, "columns": 4}, ".rows", ("2 x 4", "8", "10", "'rows'")),
+        ("mlp-48", "hidden", {"rows": 6, "columns": 7}, ".rows", ("6 x 7", "42", "48", "'rows'")),
+        ("mlp-48", "flatten", {}, "", ("mlp-48", "hidden", "output")),
+        ("knn", "coefficients", {"range": 1.0}, "", ("knn", "none")),
+        ("svc-rbf", "coefficients", {}, "", ("svc-rbf", "none")),
+        # Its kernel covers 32 channels at once.
+        ("deep-cnn", "filters2", {"columns": 8}, "", ("deep-cnn", "filters1")),
+        # 3,136 inputs: neither the pixels nor few enough for a matrix.
+        ("cnn-15x15", "output", {"range": 1.0}, "", ("cnn-15x15", "filters")),
+        ("fast", "norm1", {"range": 1.0}, "", ("fast", "filters1", "output")),
+        ("mlp-48", "output", {"columns": 5}, ".columns", ("matrix", "'range'")),
+    ],
+)
+def test_pictures_that_would_not_be_drawn_as_declared(
+    model: str, layer: str, how: dict[str, Any], key: str, words: tuple[str, ...]
+) -> None:
+    baselines, nets = ({name: each for name, each in kind.items() if name == model} for kind in (BASELINES, NETS))
+    with refused(f"pictures.weights.{model}.{layer}{key}", *words):
+        check_models(baselines, nets, {model: {layer: WeightMap(**how)}})
+
+
+def test_a_linear_classifier_of_two_classes_has_one_map() -> None:
+    one = {"sgd": {"coefficients": WeightMap(rows=1, columns=1)}}
+    check_models({"sgd": BASELINES["sgd"]}, {}, one, classes=2)
+    with refused("pictures.weights.sgd.coefficients.rows", "1 x 1", "3", "'rows'"):
+        check_models({"sgd": BASELINES["sgd"]}, {}, one, classes=3)
+
+
+# Saving
+
+
+@pytest.mark.parametrize(
+    ("class_name", "settings", "type_name"),
+    [
+        ("KNeighborsClassifier", {"algorithm": "kd_tree"}, "sklearn.neighbors._kd_tree.KDTree"),
+        (
+            "HistGradientBoostingClassifier",
+            {"categorical_features": [0], "max_iter": 10_000},
+            "functools.partial",
+        ),
+        (
+            "BaggingClassifier",
+            {"estimator": {"class": "KNeighborsClassifier", "algorithm": "ball_tree"}},
+            "sklearn.neighbors._ball_tree.BallTree",
+        ),
+    ],
+)
+def test_a_classifier_that_cannot_be_saved_is_refused(
+    class_name: str, settings: dict[str, Any], type_name: str
+) -> None:
+    declared = Declared.model_validate({"class": class_name, **settings})
+    with refused("baselines.x", "saved", type_name):
+        check_models({"x": declared}, {}, {})
+
+
+@pytest.mark.parametrize(("settings", "fits"), [({"priors": [0.1] * 10}, False), ({"var_smoothing": 1e-9}, True)])
+def test_a_classifier_that_cannot_be_fitted_to_four_classes_is_not_refused(
+    settings: dict[str, Any], fits: bool
+) -> None:
+    model = build_classifier.build("GaussianNB", settings, 42, ("baselines", "x"))
+    assert (trial_fit.fitted(model, 10) is not None) == fits
+    check_models({"x": Declared.model_validate({"class": "GaussianNB", **settings})}, {}, {})
+
+
+def test_a_trial_fit_has_few_rounds_and_does_not_change_the_classifier() -> None:
+    forest = {"class": "RandomForestClassifier", "n_estimators": 100_000}
+    settings = {"estimator": forest, "n_estimators": 100_000}
+    model = build_classifier.build("BaggingClassifier", settings, 42, ("baselines", "x"))
+    fitted = trial_fit.fitted(model, 3)
+    assert fitted is not None and [len(each) for each in fitted.estimators_] == [trial_fit.ROUNDS] * trial_fit.ROUNDS
+    assert (model.n_estimators, model.estimator.n_estimators) == (100_000, 100_000)
