@@ -520,25 +520,6 @@ def test_without_a_validation_set_the_stage_ranks_by_the_test_set(trained: Path)
     ]
 
 
-def test_the_stage_removes_files_of_models_that_are_no_longer_declared(
-    trained: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store("gone", codes(0, 1, 2, 0, 1, 2), codes(0, 0, 1, 1, 2, 2), "none", None)
-    left = ["models/baselines/gone.skops", "models/nets/linear.keras", "reports/history/gone.csv"]
-    kept = ["models/baselines/linear.skops", "models/nets/net.keras", "reports/history/net.csv"]
-    for name in left + kept:
-        formats.save_text(Path(name), "")
-    main()
-    left += ["models/facts/gone.json", "models/predictions/gone.npz"]
-    said = capsys.readouterr().out.splitlines()
-    assert said[: len(left)] == [
-        f"evaluate: removed {name}, which params.yaml no longer declares" for name in sorted(left)
-    ]
-    assert not any(Path(name).exists() for name in left)
-    assert all(Path(name).exists() for name in kept)
-    assert {row["model"] for row in formats.load_json(paths.LEADERBOARD)} == {"linear", "dummy", "net"}
-
-
 def test_the_stage_names_a_model_that_has_not_been_trained(trained: Path) -> None:
     (paths.PREDICTIONS / "net.npz").unlink()
     with pytest.raises(UserError) as caught:

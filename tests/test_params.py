@@ -276,6 +276,26 @@ def test_the_stage_leaves_the_same_file_after_every_edit(edited_params: Edit, mo
     assert Path("data/checks/params.txt").read_bytes() == before == b"params.yaml is in order\n"
 
 
+def test_the_stage_removes_files_of_undeclared_models_once_all_is_checked(
+    edited_params: Edit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, undeclared = Path("models/facts/sgd.json"), [Path("models/facts/gone.json"), Path("models/nets/sgd.keras")]
+    for path in (kept, *undeclared):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    edited_params(("class: LinearSVC", "class: LinearSVD"))
+    monkeypatch.setattr(sys, "argv", ["check_params"])
+    with pytest.raises(UserError):
+        check_params.main()
+    assert all(path.exists() for path in (kept, *undeclared))
+
+    edited_params(("class: LinearSVD", "class: LinearSVC"))
+    check_params.main()
+    assert kept.exists() and not any(path.exists() for path in undeclared)
+    output = capsys.readouterr().out
+    assert all(f"removed {path}" in output for path in undeclared)
+
+
 def test_the_stage_checks_classes_and_settings(edited_params: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = [CLASSIFIERS[0], CLASSIFIERS[8], CLASSIFIERS[2], KERAS[0], KERAS[4], KERAS[13]]
     text = edited_params(*((mistake.old, mistake.new) for mistake in wrong))
