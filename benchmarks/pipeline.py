@@ -48,7 +48,8 @@ def whole_runs() -> dict[str, Any]:
         say("pipeline: cold run, in a fresh clone")
         cold = _seconds(["dvc", "repro"], clone)
         costs = {
-            path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted((clone / TIMINGS).iterdir())
+            path.stem: json.loads(path.read_text(encoding="utf-8"))
+            for path in sorted((clone / TIMINGS.folder).iterdir())
         }
         say("pipeline: nothing to do")
         no_op = _median(lambda: _seconds(["dvc", "repro", "--quiet"], clone))

@@ -4,9 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from stages.shared.errors import UserError, unknown_name
-from stages.shared.files import paths
-
-CLASSES = paths.SPLIT / "classes.json"
+from stages.shared.files.paths import CLASSES
 
 SHOWN = 10  # versions and stages at most, the latest
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from inference import registered_models
 from stages.shared.errors import UserError, unknown_name
 from stages.shared.files import paths
-from stages.shared.files.formats import load_json
+from stages.shared.files.paths import CLASSES
 from stages.shared.files.predictions import Predictions
 from stages.shared.files.skops_models import load_baseline_file
+from stages.shared.files.text_files import load_json
 from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.params import baselines_section, nets_section
 
@@ -22,7 +23,6 @@ Images = NDArray[np.float32]
 Judge = Callable[[Images], Predictions]
 
 NET, BASELINE = ".keras", ".skops"
-CLASSES = paths.SPLIT / "classes.json"
 
 SMALLEST = 8  # pixels; in fewer no digit can be told
 BATCH = 1000  # rows at once; more gains nothing
@@ -75,8 +75,8 @@ def load(name: str, repo: str | None) -> Model:
     if path.is_file():
         return load_file(path, CLASSES)  # says why not
     declared = {
-        **{net: paths.net_file(net) for net in nets_section.load()},
-        **{baseline: paths.baseline_file(baseline) for baseline in baselines_section.load()},
+        **{net: paths.NETS.path(net) for net in nets_section.load()},
+        **{baseline: paths.BASELINES.path(baseline) for baseline in baselines_section.load()},
     }
     if name not in declared:
         raise UserError(unknown_name(name, declared, "model"))

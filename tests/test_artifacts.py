@@ -15,8 +15,8 @@ def section(file: str, name: str) -> dict[str, Any]:
 
 
 def test_every_declared_model_is_an_artifact_with_all_that_describes_it() -> None:
-    files = {name: paths.baseline_file(name) for name in section("params.yaml", "baselines")}
-    files |= {name: paths.net_file(name) for name in section("params.yaml", "nets")}
+    files = {name: paths.BASELINES.path(name) for name in section("params.yaml", "baselines")}
+    files |= {name: paths.NETS.path(name) for name in section("params.yaml", "nets")}
     artifacts = section("dvc.yaml", "artifacts")
     assert set(artifacts) == set(files), "add the model to `artifacts` in dvc.yaml, or take it out there"
     for name, artifact in artifacts.items():

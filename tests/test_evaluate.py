@@ -15,7 +15,7 @@ from stages.evaluate.__main__ import main
 from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
 from stages.evaluate.metrics import accuracy, confusion, mcnemar, model_metrics, per_class, report, wilson
 from stages.shared.errors import UserError
-from stages.shared.files import datasets, formats, paths
+from stages.shared.files import datasets, paths, tables, text_files
 from stages.shared.files.predictions import Predictions, ScoreKind, save_facts, save_predictions
 
 Codes = NDArray[np.int64]
@@ -447,7 +447,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main()
-    found = {path.stem: json.loads(path.read_text()) for path in paths.METRICS.iterdir()}
+    found = {path.stem: json.loads(path.read_text()) for path in paths.METRICS.folder.iterdir()}
     assert set(found) == {"linear", "dummy", "net"}
     assert all(list(metrics) == KEYS for metrics in found.values())
     assert [found[name]["test_accuracy"] for name in ("linear", "dummy", "net")] == [0.833333, 0.333333, 0.666667]
@@ -470,7 +470,7 @@ def test_the_stage_judges_every_declared_model(trained: Path, capsys: pytest.Cap
 
 def test_the_stage_s_tables_hold_the_class_names(trained: Path) -> None:
     main()
-    confused = formats.load_table(paths.CONFUSION / "linear.csv")
+    confused = tables.load_table(paths.CONFUSION.path("linear"))
     assert confused.to_numpy().tolist() == [
         ["NA", "NA"],
         ["NA", "NA"],
@@ -479,21 +479,21 @@ def test_the_stage_s_tables_hold_the_class_names(trained: Path) -> None:
         ["true", "true"],
         ["true", "NA"],
     ]
-    table = formats.load_table(paths.PER_CLASS)
+    table = tables.load_table(paths.PER_CLASS)
     assert table["class"].tolist() == NAMES * 3
     assert table["model"].tolist() == ["linear"] * 3 + ["dummy"] * 3 + ["net"] * 3
     assert table["recall"].tolist()[:3] == ["1.0", "1.0", "0.5"]
-    assert "NA" in (paths.CLASSIFICATION / "net.txt").read_text()
+    assert "NA" in paths.CLASSIFICATION.path("net").read_text()
 
 
 def test_the_stage_s_leaderboard_is_the_same_in_three_formats(trained: Path) -> None:
     main()
-    rows = formats.load_json(paths.LEADERBOARD)
+    rows = text_files.load_json(paths.LEADERBOARD)
     assert [row["model"] for row in rows] == ["net", "linear", "dummy"]
-    table = formats.load_table(paths.LEADERBOARD.with_suffix(".csv"))
+    table = tables.load_table(paths.LEADERBOARD_CSV)
     assert table["model"].tolist() == ["net", "linear", "dummy"]
     assert table["parameters"].tolist() == ["51", "51", ""]
-    text = paths.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
+    text = paths.LEADERBOARD_MD.read_text(encoding="utf-8")
     assert [cells(line)[0] for line in text.splitlines()[2:5]] == ["**net** ⚠", "linear", "dummy ⚠"]
     assert "Test: 6 images" in text
 
@@ -512,7 +512,7 @@ def test_without_a_validation_set_the_stage_ranks_by_the_test_set(trained: Path)
     store("dummy", codes(), codes(0, 0, 0, 0, 0, 0), "none", None)
     store("net", codes(), codes(0, 0, 1, 1, 1, 0), "probability", 51)
     main()
-    rows = formats.load_json(paths.LEADERBOARD)
+    rows = text_files.load_json(paths.LEADERBOARD)
     assert [(row["model"], row["validation_accuracy"]) for row in rows] == [
         ("linear", None),
         ("net", None),
@@ -521,12 +521,9 @@ def test_without_a_validation_set_the_stage_ranks_by_the_test_set(trained: Path)
 
 
 def test_the_stage_names_a_model_that_has_not_been_trained(trained: Path) -> None:
-    (paths.PREDICTIONS / "net.npz").unlink()
-    with pytest.raises(UserError) as caught:
+    paths.PREDICTIONS.path("net").unlink()
+    with pytest.raises(UserError, match=r"models/predictions/net\.npz is missing.*'dvc repro'"):
         main()
-    assert str(caught.value) == (
-        "models/predictions/net.npz is missing; run 'dvc repro', which runs the stage that makes it"
-    )
 
 
 def test_the_stage_has_nothing_to_say_of_no_model(trained: Path) -> None:
@@ -534,4 +531,4 @@ def test_the_stage_has_nothing_to_say_of_no_model(trained: Path) -> None:
     with pytest.raises(UserError) as caught:
         main()
     assert str(caught.value) == "params.yaml declares no model; 'baselines' and 'nets' are both empty"
-    assert (paths.PREDICTIONS / "net.npz").exists()
+    assert paths.PREDICTIONS.path("net").exists()

@@ -22,7 +22,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from stages.report.__main__ import main as write_report
-from stages.shared.files import pages
+from stages.shared.files import paths
 from tests.fixtures.small_project import ROOT, Project
 from tests.fixtures.stores import MODELS, NAMES, NETS, SIDE, write_store
 from tools.plots_template import TEMPLATE, library, template
@@ -120,7 +120,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         write_store(folder, patch)
         write_report()
-    return folder / pages.PAGE
+    return folder / paths.PAGE
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ def touch(*names: str) -> None:
 
 
 def test_model_files_are_named_after_the_models() -> None:
-    assert paths.baseline_file("svc-rbf") == Path("models/baselines/svc-rbf.skops")
-    assert paths.net_file("mlp-48") == Path("models/nets/mlp-48.keras")
+    assert paths.BASELINES.path("svc-rbf") == Path("models/baselines/svc-rbf.skops")
+    assert paths.NETS.path("mlp-48") == Path("models/nets/mlp-48.keras")
 
 
 def test_a_file_is_left_over_unless_a_model_of_its_kind_is_declared() -> None:

@@ -182,7 +182,7 @@ def test_the_best_net_gives_a_picture_the_class_that_it_gives_the_array(
 ) -> None:
     monkeypatch.chdir(ROOT)
     board = [row["model"] for row in json.loads((ROOT / paths.LEADERBOARD).read_text())]
-    best = next((name for name in board if paths.net_file(name).is_file()), None)
+    best = next((name for name in board if paths.NETS.path(name).is_file()), None)
     if best is None:
         # Whoever asks for these tests alone (`make test-trained`) wants them run.
         (pytest.fail if request.config.option.markexpr == "trained" else pytest.skip)("needs the nets of 'make repro'")

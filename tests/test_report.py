@@ -21,7 +21,7 @@ from stages.report import page
 from stages.report.__main__ import main
 from stages.report.charts import classes_chart, compiled, curves_chart, leaderboard_chart, percent, stretched
 from stages.report.errors import AT_MOST, COLUMNS, hard_images, sprite
-from stages.shared.files import pages
+from stages.shared.files import paths
 from tests.fixtures.small_project import ROOT
 from tests.fixtures.stores import MODELS, NAMES, NETS, ROWS, write_store
 
@@ -67,7 +67,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def read(written: Path) -> Reader:
-    return Reader((written / pages.PAGE).read_text(encoding="utf-8"))
+    return Reader((written / paths.PAGE).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +106,10 @@ def results() -> page.Results:
 
 
 def test_another_process_writes_the_same_bytes(written: Path) -> None:
-    before = [(written / path).read_bytes() for path in (pages.PAGE, pages.README)]
+    before = [(written / path).read_bytes() for path in (paths.PAGE, paths.README)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-m", "stages.report"], cwd=written, env=environment, check=True)
-    assert [(written / path).read_bytes() for path in (pages.PAGE, pages.README)] == before
+    assert [(written / path).read_bytes() for path in (paths.PAGE, paths.README)] == before
 
 
 def test_the_page_needs_nothing_beside_itself(read: Reader) -> None:
@@ -124,7 +124,7 @@ def test_the_page_needs_nothing_beside_itself(read: Reader) -> None:
 
 def test_names_are_text_wherever_they_stand(written: Path, read: Reader) -> None:
     assert not any(tag == "b" for tag, _ in read.tags)
-    assert "<b>0</b>" not in (written / pages.PAGE).read_text(encoding="utf-8")
+    assert "<b>0</b>" not in (written / paths.PAGE).read_text(encoding="utf-8")
     assert json.loads(read.scripts["data"])["classes"] == NAMES
 
 
@@ -192,7 +192,7 @@ def test_the_counts_are_the_predictions(written: Path, read: Reader) -> None:
 
 
 def test_the_markdown_shows_every_picture_by_a_relative_path(written: Path) -> None:
-    text = (written / pages.README).read_text(encoding="utf-8")
+    text = (written / paths.README).read_text(encoding="utf-8")
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
     # The two of all models are stage plot-weights's; this run has none.
     assert shown[:2] == ["pictures/leaderboard.png", "pictures/errors.png"]
@@ -334,7 +334,7 @@ def test_colours_stand_out(scheme: str) -> None:
 
 
 def test_the_committed_page_is_small() -> None:
-    path = ROOT / pages.PAGE
+    path = ROOT / paths.PAGE
     if not path.is_file():
         pytest.skip("the report has not been written yet")
     assert path.stat().st_size < MEGABYTE

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from conftest import ROOT
 
-from stages.shared.files.formats import save_text
+from stages.shared.files.text_files import save_text
 from tests.campaigns import signals
 
 PROMPT = 2.0  # seconds

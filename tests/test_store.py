@@ -31,13 +31,13 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import Tree
+from stages.shared.files.training_history import load_history, save_history, save_summary
 
 from stages.shared.errors import UserError
 from stages.shared.files import datasets, formats, paths
 from stages.shared.files.keras_models import load_net, save_net
 from stages.shared.files.predictions import Predictions, load_facts, load_predictions, save_facts, save_predictions
 from stages.shared.files.skops_models import TRUSTED, load_baseline, save_baseline
-from stages.shared.files.training_history import load_history, save_history, save_summary
 from stages.shared.files.whole_files import replacing, require_file
 from stages.shared.models import build_classifier
 from tests.fixtures import saved_models

@@ -25,7 +25,7 @@ from stages.shared.files import datasets
 from stages.shared.files.keras_models import load_net, save_net
 from stages.shared.files.predictions import load_facts, load_predictions
 from stages.shared.files.skops_models import load_baseline
-from stages.shared.files.training_history import load_history
+from stages.shared.files.tables import load_history
 from stages.shared.models import build_classifier
 from stages.shared.models.build_net import build, make_optimizer
 from stages.shared.params import baselines_section, nets_section

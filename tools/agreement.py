@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stages.shared.errors import UserError
 from stages.shared.files import paths
-from stages.shared.files.formats import load_json
+from stages.shared.files.text_files import load_json
 from stages.shared.process import console
 from stages.shared.process.run import run
 
@@ -39,7 +39,10 @@ def disagreements(
 def main() -> None:
     """Compare reports/metrics in the workspace with the last commit's; fail where they disagree."""
     listed = subprocess.run(
-        ["git", "ls-tree", "--name-only", "HEAD", f"{paths.METRICS}/"], capture_output=True, text=True, check=True
+        ["git", "ls-tree", "--name-only", "HEAD", f"{paths.METRICS.folder}/"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     committed = {
         Path(path).stem: json.loads(
@@ -47,7 +50,7 @@ def main() -> None:
         )
         for path in listed
     }
-    rebuilt = {path.stem: load_json(path) for path in sorted(paths.METRICS.glob("*.json"))}
+    rebuilt = {path.stem: load_json(path) for path in sorted(paths.METRICS.folder.glob("*.json"))}
     if found := disagreements(committed, rebuilt):
         raise UserError("\n".join(found))
     same = sum(committed[name] == rebuilt[name] for name in rebuilt)

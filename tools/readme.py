@@ -87,7 +87,7 @@ def _ancestors(stage: str, arrows: dict[str, set[str]]) -> set[str]:
 
 def generated(text: str) -> str:
     """Return the README with its generated parts made anew from reports/ and dvc.yaml."""
-    leaderboard = paths.LEADERBOARD.with_suffix(".md").read_text(encoding="utf-8")
+    leaderboard = paths.LEADERBOARD_MD.read_text(encoding="utf-8")
     stages = YAML(typ="safe").load(Path("dvc.yaml"))["stages"]
     parts = {"leaderboard": leaderboard, "benchmark": part(BENCHMARK, "models"), "stages": stage_graph(stages)}
     for name, content in parts.items():

@@ -11,7 +11,7 @@ def main() -> None:
     from stages.check_models.fitting_data import check_models
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_image_size, load_labels
-    from stages.shared.files.formats import save_text
+    from stages.shared.files.text_files import save_text
     from stages.shared.params import baselines_section, nets_section, pictures_section, training_section
     from stages.shared.params.mistakes import line_numbers
     from stages.shared.params.settings import check_section
@@ -28,7 +28,7 @@ def main() -> None:
             classes=len(load_classes()),
             seed=check_section("training", training_section.Training, content).seed,
         )
-    save_text(paths.CHECKS / "models.txt", "every declared model fits the data\n")
+    save_text(paths.CHECKS.path("models"), "every declared model fits the data\n")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def main() -> None:
     from stages.check_params.leftovers import undeclared
     from stages.check_params.structure import check_structure
     from stages.shared.files import paths
-    from stages.shared.files.formats import save_text
+    from stages.shared.files.text_files import save_text
     from stages.shared.params.mistakes import line_numbers
     from stages.shared.params.yaml_file import read
     from stages.shared.process import console
@@ -40,7 +40,7 @@ def main() -> None:
     for path in undeclared(sections.baselines, sections.nets):
         path.unlink()
         console.say(f"check-params: removed {path}, because params.yaml no longer declares its model")
-    save_text(paths.CHECKS / "params.txt", "params.yaml is in order\n")
+    save_text(paths.CHECKS.path("params"), "params.yaml is in order\n")
 
 
 if __name__ == "__main__":

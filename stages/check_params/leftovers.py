@@ -32,10 +32,10 @@ def undeclared(baselines: Collection[str], nets: Collection[str]) -> list[Path]:
     }
     files = [
         path
-        for folder, names in declared.items()
-        for path in (folder.iterdir() if folder.is_dir() else ())
+        for kind, names in declared.items()
+        for path in kind.folder.glob("*")
         # .gitignore belongs to Git, .writing-* to another process that may still be running.
         if path.is_file() and path.stem not in names and not path.name.startswith((".git", ".writing-"))
     ]
-    timings = [path for path in TIMINGS.glob("*@*.json") if path.stem.partition("@")[2] not in models]
+    timings = [path for path in TIMINGS.folder.glob("*@*.json") if path.stem.partition("@")[2] not in models]
     return sorted([*files, *timings])

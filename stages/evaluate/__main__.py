@@ -12,8 +12,9 @@ def main() -> None:
     from stages.shared.errors import UserError
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_labels
-    from stages.shared.files.formats import save_json, save_table, save_text
     from stages.shared.files.predictions import load_facts, load_predictions
+    from stages.shared.files.tables import save_table
+    from stages.shared.files.text_files import save_json, save_text
     from stages.shared.params import baselines_section, nets_section
     from stages.shared.process import console
 
@@ -35,17 +36,17 @@ def main() -> None:
         )
         predicted[name] = test.codes
         classes.append(per_class(name, labels, test.codes, names))
-        save_json(paths.METRICS / f"{name}.json", metrics[name])
-        save_text(paths.CLASSIFICATION / f"{name}.txt", report(labels, test.codes, names))
+        save_json(paths.METRICS.path(name), metrics[name])
+        save_text(paths.CLASSIFICATION.path(name), report(labels, test.codes, names))
         save_table(
-            paths.CONFUSION / f"{name}.csv",
+            paths.CONFUSION.path(name),
             pd.DataFrame({"actual": labels, "predicted": test.codes}).map(lambda code: names[code]),
         )
 
     rows = leaderboard(metrics, predicted, labels)
     save_json(paths.LEADERBOARD, rows)
-    save_table(paths.LEADERBOARD.with_suffix(".csv"), as_table(rows))
-    save_text(paths.LEADERBOARD.with_suffix(".md"), as_markdown(rows, len(labels)))
+    save_table(paths.LEADERBOARD_CSV, as_table(rows))
+    save_text(paths.LEADERBOARD_MD, as_markdown(rows, len(labels)))
     # What experiments are compared by: the set that decides, where there is one.
     deciding = "validation_accuracy" if len(validation_labels) else "test_accuracy"
     save_json(paths.SUMMARY, {name: metrics[name][deciding] for name in declared})

@@ -11,8 +11,8 @@ def main() -> None:
     from stages.normalise_and_split.normalise import encode, normalise
     from stages.normalise_and_split.split import divide
     from stages.shared.files.datasets import SETS, load_raw, save_classes, save_set
-    from stages.shared.files.formats import save_json
     from stages.shared.files.paths import DUPLICATES
+    from stages.shared.files.text_files import save_json
     from stages.shared.params import split_section as params
     from stages.shared.process import console
 

@@ -19,25 +19,25 @@ def main() -> None:
     from stages.plot_weights.weight_figures import drawn_weights
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels, load_raw_images
-    from stages.shared.files.formats import load_json
     from stages.shared.files.keras_models import load_net
     from stages.shared.files.predictions import load_facts, load_predictions
     from stages.shared.files.skops_models import load_baseline
-    from stages.shared.files.training_history import load_history
+    from stages.shared.files.tables import load_history
+    from stages.shared.files.text_files import load_json
     from stages.shared.files.whole_files import replacing
     from stages.shared.models.drawable_weights import linear_weights, net_weights
     from stages.shared.params import pictures_section
     from stages.shared.process import console
 
     def write(name: str, figure: Figure) -> None:
-        with replacing(paths.PICTURES / f"{name}.png") as temporary:
+        with replacing(paths.PICTURES.path(name)) as temporary:
             write_png(figure, temporary)
 
     how, names = pictures_section.load(), load_classes()
     height, width = load_image_size()
     board = load_json(paths.LEADERBOARD)
     labels = load_labels("test")
-    nets = [row["model"] for row in board if paths.net_file(row["model"]).is_file()]
+    nets = [row["model"] for row in board if paths.NETS.path(row["model"]).is_file()]
 
     write("samples", sample_figure(load_raw_images()[:50], title="the first digits of the data set"))
     write(
@@ -99,7 +99,7 @@ def main() -> None:
             total=len(labels),
         ),
     )
-    console.say(f"plot-weights: {len(list(paths.PICTURES.rglob('*.png')))} pictures in {paths.PICTURES}")
+    console.say(f"plot-weights: {len(list(paths.PICTURES.folder.rglob('*.png')))} pictures in {paths.PICTURES.folder}")
 
 
 _INTERVAL = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")

@@ -8,11 +8,11 @@ def main() -> None:
     import pandas as pd
 
     from stages.report.page import Results, html_page, markdown_page
-    from stages.shared.files import pages, paths
+    from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_images, load_labels
-    from stages.shared.files.formats import load_json, load_table, save_text
     from stages.shared.files.predictions import load_facts, load_predictions
-    from stages.shared.files.training_history import load_history
+    from stages.shared.files.tables import load_history, load_table
+    from stages.shared.files.text_files import load_json, save_text
     from stages.shared.files.whole_files import require_file
     from stages.shared.process import console
 
@@ -34,14 +34,14 @@ def main() -> None:
             images=load_images("test"),
             labels=load_labels("test"),
             predicted={name: load_predictions(name, "test").codes for name in models},
-            weights={name: path.read_bytes() for name, path in pages.list_pictures("weights").items()},
+            weights={name: path.read_bytes() for name, path in paths.list_pictures("weights").items()},
         )
     )
-    save_text(pages.PAGE, page)
-    pictures = {kind: [*pages.list_pictures(kind)] for kind in ("curves", "confusion", "weights")}
-    table = require_file(paths.LEADERBOARD.with_suffix(".md")).read_text(encoding="utf-8")
-    save_text(pages.README, markdown_page(table, pictures, models))
-    console.say(f"report: {pages.PAGE}, {pages.PAGE.stat().st_size / 1000:,.0f} kB, and {pages.README}")
+    save_text(paths.PAGE, page)
+    pictures = {kind: [*paths.list_pictures(kind)] for kind in ("curves", "confusion", "weights")}
+    table = require_file(paths.LEADERBOARD_MD).read_text(encoding="utf-8")
+    save_text(paths.README, markdown_page(table, pictures, models))
+    console.say(f"report: {paths.PAGE}, {paths.PAGE.stat().st_size / 1000:,.0f} kB, and {paths.README}")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,12 @@ def main() -> None:
     import numpy as np
     import tensorflow as tf
 
+    from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels
     from stages.shared.files.keras_models import load_net, save_net
     from stages.shared.files.predictions import Predictions, save_facts, save_predictions
-    from stages.shared.files.training_history import save_history, save_summary
+    from stages.shared.files.tables import save_history
+    from stages.shared.files.text_files import save_text
     from stages.shared.models.build_net import make_optimizer
     from stages.shared.models.fourier_conv2d import plain
     from stages.shared.models.memory_estimate import build_within_memory
@@ -40,7 +42,7 @@ def main() -> None:
     images = load_images("train")
     validation = load_images("validation"), load_labels("validation")
     validated = len(validation[1]) > 0
-    save_summary(name, summary(plain(model)))
+    save_text(paths.SUMMARIES.path(name), summary(plain(model)))
     patience = net.early_stopping.patience if net.early_stopping and validated else None
     if net.early_stopping and not validated:
         console.say(f"{name}: no validation set, so all {net.epochs} epochs are trained")

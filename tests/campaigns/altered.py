@@ -48,7 +48,7 @@ def alter_files(project: Project, n: int) -> dict[str, Any]:
     start_tensorflow()
     with contextlib.chdir(project.folder), progress("altered", n, "files") as advance:
         in_workspace = [
-            path for folder in WRITTEN for path in _files(Path(folder)) if paths.TIMINGS not in path.parents
+            path for folder in WRITTEN for path in _files(Path(folder)) if paths.TIMINGS.folder not in path.parents
         ]
         for number in range(n):
             where = ("workspace", "cache")[number % 2]
@@ -100,26 +100,26 @@ def _damaged(file: Path, content: bytes, files: list[Path], chance: random.Rando
 
 def _load(file: Path) -> str | None:
     """Load a file as the stages do; return "loaded", "refused", an unexpected error, or None if no stage loads it."""
-    from stages.shared.files import datasets, formats, keras_models, predictions, skops_models, training_history
+    from stages.shared.files import datasets, keras_models, predictions, skops_models, tables, text_files
 
     try:
-        if file.parent == paths.NETS:
+        if file.parent == paths.NETS.folder:
             keras_models.load_net(file.stem)
-        elif file.parent == paths.BASELINES:
+        elif file.parent == paths.BASELINES.folder:
             skops_models.load_baseline(file.stem)
-        elif file.parent == paths.PREDICTIONS:
+        elif file.parent == paths.PREDICTIONS.folder:
             for rows in ("validation", "test"):
                 predictions.load_predictions(file.stem, rows)
-        elif file.parent == paths.FACTS:
+        elif file.parent == paths.FACTS.folder:
             predictions.load_facts(file.stem)
-        elif file.parent == paths.HISTORY:
-            training_history.load_history(file.stem)
+        elif file.parent == paths.HISTORY.folder:
+            tables.load_history(file.stem)
         elif file.suffix == ".npy":
             datasets.load_array(file)
         elif file.suffix == ".json":
-            formats.load_json(file)
+            text_files.load_json(file)
         elif file.suffix == ".csv":
-            formats.load_table(file)
+            tables.load_table(file)
         else:
             return None
     except UserError as error:

@@ -197,7 +197,7 @@ def files(project: Project) -> Files:
     return {
         path.relative_to(project.folder).as_posix(): sha256(path.read_bytes()).hexdigest()
         for path in sorted(paths)
-        if path.is_file() and not path.is_relative_to(project.folder / TIMINGS)
+        if path.is_file() and not path.is_relative_to(project.folder / TIMINGS.folder)
     }
 
 

@@ -10,76 +10,85 @@ from typing import Any
 import keras
 
 from stages.shared.errors import UserError
-from stages.shared.files.paths import net_file
-from stages.shared.files.whole_files import DAMAGE, replacing, require_file
-from stages.shared.files.zip_archives import check_archive, made_by_another_version, read_archive, write_archive
+from stages.shared.files.paths import NETS
+from stages.shared.files.whole_files import reading, replacing
+from stages.shared.files.zip_archives import (
+    check_archive,
+    made_by_another_version,
+    read_archive,
+    renumbered,
+    write_archive,
+)
 
-# What a net is made of. Keras's safe mode would also call functions of its own that a file names, and these can fetch
-# from the network and write to the disk.
+# A net consists of objects of these classes. Keras's safe mode would also call functions of Keras that a file names,
+# some of which download files or write to the disk.
 PARTS = (
     *(keras.Layer, keras.initializers.Initializer, keras.regularizers.Regularizer, keras.constraints.Constraint),
     *(keras.DTypePolicy, keras.random.SeedGenerator, keras.Quantizer),
 )
-VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__")  # of no module
-FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")  # hold or load code of their own
+VALUES = (
+    "__keras_tensor__",
+    "__tensor__",
+    "__numpy__",
+    "__tuple__",
+    "__slice__",
+    "__ellipsis__",
+)  # these have no module
+FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")  # contain or load other code
 
 
 def save_net(name: str, model: keras.Model) -> None:
-    """Write a net as models/nets/NAME.keras, without its optimiser's state: it is there to predict.
+    """Write a net without the state of its optimizer, which predicting does not need.
 
     Parameters
     ----------
     name : str
-        The net's name in params.yaml.
+        Name of the net in params.yaml.
     model : keras.Model
         A functional model with one input and one output.
     """
-    # A second model of the same layers, never compiled, has no optimiser to save.
+    # A second model of the same layers that was never compiled has no optimizer.
     bare = keras.Model(model.inputs[0], model.outputs[0], name=name)
-    with replacing(net_file(name)) as temporary:
+    with replacing(NETS.path(name)) as temporary:
         bare.save(temporary)
         members = read_archive(temporary)
         write_archive(temporary, [(member, _fixed(member, content)) for member, content in members])
 
 
 def load_net(name: str) -> keras.Model:
-    """Read models/nets/NAME.keras as `load_net_file` does; refuses another net's file of that name."""
-    model = load_net_file(net_file(name))
-    if model.name != name:
-        raise UserError(f"{net_file(name)} holds the net '{model.name}'; 'make verify' says how to mend it")
-    return model
-
-
-def load_net_file(path: Path) -> keras.Model:
-    """Read a .keras file; runs no code that the file brings along.
+    """Read a net of the pipeline, as `load_net_file` does.
 
     Raises
     ------
     UserError
-        The file is missing, damaged, a zip bomb, of another version of Keras, or names anything but parts of a net.
+        As in `load_net_file`, or the file has a net with another name.
     """
-    require_file(path)
-    try:
-        check_archive(path)
-        if other := made_by_another_version(path):
-            raise UserError(f"{path} {other}; train it again, or install that version")
-        with zipfile.ZipFile(path) as archive:
-            _check_parts(json.loads(archive.read("config.json")))
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except DAMAGE as error:
-        # Keras puts the layer's whole configuration before the reason.
-        reason = str(error).split("Exception encountered: ")[-1]
-        raise UserError(f"{path} cannot be loaded as a Keras model: {' '.join(reason.split())[:200]}") from error
+    path = NETS.path(name)
+    model = load_net_file(path)
+    if model.name != name:
+        raise UserError(f"{path} holds the net '{model.name}'; 'make verify' shows how to restore it")
+    return model
 
 
-def _check_parts(config: Any) -> None:
-    """Refuse a configuration that names anything but Keras's own layers and what these are made of.
+def load_net_file(path: Path) -> keras.Model:
+    """Read a .keras file without running code from it.
 
     Raises
     ------
-    ValueError
-        It does.
+    UserError
+        The file is missing, damaged, a zip bomb, saved by another version of Keras, or not a net of Keras's layers.
     """
+    with reading(path, remedy=""):
+        check_archive(path)
+        if mismatch := made_by_another_version(path):
+            raise UserError(f"{path} {mismatch}; train the net again, or install that version")
+        with zipfile.ZipFile(path) as archive:
+            _check_parts(json.loads(archive.read("config.json")))
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _check_parts(config: Any) -> None:
+    """Raise ValueError if a configuration names anything but Keras's layers and their parts."""
     waiting = [config]
     while waiting:
         part = waiting.pop()
@@ -91,31 +100,16 @@ def _check_parts(config: Any) -> None:
         if not {"module", "class_name", "registered_name"} & part.keys() or part.get("class_name") in VALUES:
             continue
         module, name = str(part.get("module")), str(part.get("class_name"))
-        found = getattr(sys.modules.get(module), name, None) if module.split(".")[0] == "keras" else None
-        if name in FOREIGN or not inspect.isclass(found) or not issubclass(found, PARTS):
-            raise ValueError(f"it names {module}.{name}, which is no part of a net that can be loaded safely")
+        cls = getattr(sys.modules.get(module), name, None) if module.split(".")[0] == "keras" else None
+        if name in FOREIGN or not inspect.isclass(cls) or not issubclass(cls, PARTS):
+            raise ValueError(f"{module}.{name} is not a part of a net that can be loaded safely")
 
 
 def _fixed(member: str, content: bytes) -> bytes:
-    """Take dates and memory addresses out of a member of a .keras file."""
+    """Remove the date and memory addresses from a member of a .keras file."""
     if member == "metadata.json":
-        metadata = json.loads(content)
-        metadata["date_saved"] = "1980-01-01@00:00:00"
-        return json.dumps(metadata).encode()
+        return json.dumps(json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}).encode()
     if member == "config.json":
-        return json.dumps(_renumbered(json.loads(content), {})).encode()
+        # Keras takes the id of a shared object from id().
+        return renumbered(json.dumps(json.loads(content)), r'("shared_object_id": )(\d+)').encode()
     return content
-
-
-def _renumbered(value: Any, seen: dict[int, int]) -> Any:
-    # Keras takes shared_object_id from id(); any number will do that is the same for the same object.
-    if isinstance(value, dict):
-        return {
-            key: seen.setdefault(item, len(seen) + 1)
-            if key == "shared_object_id" and item is not None
-            else _renumbered(item, seen)
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_renumbered(item, seen) for item in value]
-    return value

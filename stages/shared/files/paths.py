@@ -1,34 +1,72 @@
-"""Where every file of the pipeline lives, from the repository's root."""
+"""Paths of all files of the pipeline, relative to the root of the repository."""
 
 from pathlib import Path
+from typing import NamedTuple
 
+
+class NamedFiles(NamedTuple):
+    """Files of one kind in one folder, each named after a model, a stage or its content.
+
+    Attributes
+    ----------
+    folder : Path
+        The folder.
+    suffix : str
+        Suffix of every file, with the dot.
+    """
+
+    folder: Path
+    suffix: str
+
+    def path(self, name: str) -> Path:
+        """Return the path of the file with this name, such as "mlp-48"; a name may have folders."""
+        return self.folder / f"{name}{self.suffix}"
+
+
+CHECKS = NamedFiles(Path("data/checks"), ".txt")
 RAW = Path("data/raw")
-SPLIT = Path("data/split")
-CHECKS = Path("data/checks")
+RAW_IMAGES = RAW / "images.npy"
+RAW_LABELS = RAW / "labels.npy"
+RAW_DIVISION = RAW / "division.json"
+SPLIT = NamedFiles(Path("data/split"), ".npy")  # "train/images", "train/labels", "validation/images", ...
+CLASSES = Path("data/split/classes.json")
 
-BASELINES = Path("models/baselines")
-NETS = Path("models/nets")
-PREDICTIONS = Path("models/predictions")
-FACTS = Path("models/facts")
+# One file per model.
+BASELINES = NamedFiles(Path("models/baselines"), ".skops")
+NETS = NamedFiles(Path("models/nets"), ".keras")
+PREDICTIONS = NamedFiles(Path("models/predictions"), ".npz")
+FACTS = NamedFiles(Path("models/facts"), ".json")
+HISTORY = NamedFiles(Path("reports/history"), ".csv")
+SUMMARIES = NamedFiles(Path("reports/summaries"), ".txt")
+METRICS = NamedFiles(Path("reports/metrics"), ".json")
+CLASSIFICATION = NamedFiles(Path("reports/classification"), ".txt")
+CONFUSION = NamedFiles(Path("reports/confusion"), ".csv")
 
-HISTORY = Path("reports/history")
-SUMMARIES = Path("reports/summaries")
-METRICS = Path("reports/metrics")
-CLASSIFICATION = Path("reports/classification")
-CONFUSION = Path("reports/confusion")
+# One file for all models.
 LEADERBOARD = Path("reports/leaderboard.json")
+LEADERBOARD_CSV = Path("reports/leaderboard.csv")
+LEADERBOARD_MD = Path("reports/leaderboard.md")
 SUMMARY = Path("reports/summary.json")
-DUPLICATES = Path("reports/duplicates.json")
 PER_CLASS = Path("reports/per_class.csv")
-PICTURES = Path("reports/pictures")
-TIMINGS = Path("reports/timings")
+DUPLICATES = Path("reports/duplicates.json")
+PAGE = Path("reports/index.html")
+README = Path("reports/README.md")
+
+PICTURES = NamedFiles(Path("reports/pictures"), ".png")  # "errors", "curves/mlp-48", "weights/mlp-48.hidden", ...
+TIMINGS = NamedFiles(Path("reports/timings"), ".json")  # one file per stage: "fetch", "train-nets@mlp-48", ...
 
 
-def baseline_file(name: str) -> Path:
-    """Return the path of a baseline's model file."""
-    return BASELINES / f"{name}.skops"
+def list_pictures(kind: str) -> dict[str, Path]:
+    """List the pictures of one kind.
 
+    Parameters
+    ----------
+    kind : str
+        A folder of reports/pictures: "weights", "curves" or "confusion".
 
-def net_file(name: str) -> Path:
-    """Return the path of a net's model file."""
-    return NETS / f"{name}.keras"
+    Returns
+    -------
+    dict of str to Path
+        Name without the suffix -> file, sorted by name; empty if there are none.
+    """
+    return {path.stem: path for path in sorted((PICTURES.folder / kind).glob("*.png"))}

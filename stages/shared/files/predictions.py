@@ -1,31 +1,29 @@
-"""What a trained model says of the validation and test images, and the facts of its training."""
+"""Predictions of a trained model for the validation and test images, and facts about its training."""
 
-import json
 import zipfile
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.shared.errors import UserError
 from stages.shared.files.paths import FACTS, PREDICTIONS
-from stages.shared.files.whole_files import DAMAGE, replacing, require_file
+from stages.shared.files.text_files import load_json, save_json
+from stages.shared.files.whole_files import reading, replacing
 
 ScoreKind = Literal["probability", "decision", "none"]
 
 
 class Predictions(NamedTuple):
-    """A model's answers for one set of images.
+    """Predictions of a model for one set of images.
 
     Attributes
     ----------
     codes : ndarray of int64, shape (n,)
         Predicted class codes.
-    scores : ndarray of float32, shape (n, classes)
-        Probabilities or decision values; no columns where the model has neither.
+    scores : ndarray of float32, shape (n, classes) or (n, 0)
+        Probabilities or decision values; no columns if the model has neither.
     kind : {"probability", "decision", "none"}
-        What the scores are.
+        Kind of the scores.
     """
 
     codes: NDArray[np.int64]
@@ -34,8 +32,8 @@ class Predictions(NamedTuple):
 
 
 def save_predictions(name: str, validation: Predictions, test: Predictions) -> None:
-    """Write a model's predictions as models/predictions/NAME.npz."""
-    with replacing(PREDICTIONS / f"{name}.npz") as temporary:
+    """Write the predictions of a model."""
+    with replacing(PREDICTIONS.path(name)) as temporary:
         np.savez(
             temporary,
             validation_codes=validation.codes,
@@ -47,53 +45,45 @@ def save_predictions(name: str, validation: Predictions, test: Predictions) -> N
 
 
 def load_predictions(name: str, of: Literal["validation", "test"]) -> Predictions:
-    """Read a model's predictions for one set.
+    """Read the predictions of a model for one set.
 
     Raises
     ------
     UserError
         The file is missing or damaged.
     """
-    path = require_file(PREDICTIONS / f"{name}.npz")
-    try:
-        # NumPy would leave the file open where it is damaged.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            if any(info.compress_type != zipfile.ZIP_STORED for info in arrays.zip.infolist()):
-                raise zipfile.BadZipFile("its arrays are compressed, as those of a stage never are")
-            codes, scores, kind = arrays[f"{of}_codes"], arrays[f"{of}_scores"], str(arrays["kind"])
-            if kind not in get_args(ScoreKind):
-                raise ValueError(f"no kind of scores '{kind[:20]}'")
-            return Predictions(codes, scores, kind)  # type: ignore[arg-type]
-    except DAMAGE as error:
-        raise _damaged(path, error) from error
+    path = PREDICTIONS.path(name)
+    # NumPy would leave a damaged file open if it opened the file itself.
+    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        if any(info.compress_type != zipfile.ZIP_STORED for info in arrays.zip.infolist()):
+            raise ValueError("its arrays are compressed, which could be a zip bomb")
+        codes, scores, kind = arrays[f"{of}_codes"], arrays[f"{of}_scores"], str(arrays["kind"])
+        if kind not in get_args(ScoreKind):
+            raise ValueError(f"unknown kind of scores '{kind[:20]}'")
+        return Predictions(codes, scores, kind)  # type: ignore[arg-type]
 
 
 def save_facts(name: str, facts: dict[str, Any]) -> None:
-    """Write the facts of a model's training as models/facts/NAME.json.
+    """Write facts about the training of a model, sorted by key.
 
     Parameters
     ----------
     name : str
-        The model's name.
+        Name of the model.
     facts : dict
-        `parameters` (int, or None where the model has no fixed number), `train_accuracy` (0-1),
+        `parameters` (int, or None if the model has no fixed number), `train_accuracy` (0-1),
         `train_rows_judged` (int), for a net also `epochs` and `best_epoch` (int).
     """
-    with replacing(FACTS / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    save_json(FACTS.path(name), dict(sorted(facts.items())), decimals=None)
 
 
 def load_facts(name: str) -> dict[str, Any]:
-    """Read the facts of a model's training; raises UserError."""
-    path = require_file(FACTS / f"{name}.json")
-    try:
-        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for key in ("parameters", "train_accuracy"):
-            facts[key]
-    except DAMAGE as error:
-        raise _damaged(path, error) from error
+    """Read facts about the training of a model, as in `save_facts`.
+
+    Raises
+    ------
+    UserError
+        The file is missing or damaged.
+    """
+    facts: dict[str, Any] = load_json(FACTS.path(name), "parameters", "train_accuracy")
     return facts
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is damaged ({' '.join(str(error).split())}); run 'dvc repro', which makes it again")

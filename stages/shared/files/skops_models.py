@@ -1,9 +1,8 @@
 """Fitted scikit-learn classifiers as .skops files, with the same bytes in every process."""
 
 import json
+import re
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,30 +13,35 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import InconsistentVersionWarning
 
-from stages.shared.errors import UserError
-from stages.shared.files.paths import baseline_file
-from stages.shared.files.whole_files import DAMAGE, replacing, require_file
-from stages.shared.files.zip_archives import check_archive, made_by_another_version, read_archive, write_archive
+from stages.shared.errors import UserError, one_line
+from stages.shared.files.paths import BASELINES
+from stages.shared.files.whole_files import reading, replacing
+from stages.shared.files.zip_archives import (
+    check_archive,
+    made_by_another_version,
+    read_archive,
+    renumbered,
+    write_archive,
+)
 
-# What skops does not trust by itself and scikit-learn's classifiers are made of; nothing else is loaded. Each holds
-# numbers and strings, and none runs what a file brings along. Left out, because a file could: functions and
-# functools.partial (HistGradientBoostingClassifier with categorical_features), scorers (TunedThresholdClassifierCV).
-# Left out too: the trees of neighbours' searches, which read memory by row numbers from the file; images have more
-# dimensions than those trees are good for.
+# Types that are loaded beside those that skops trusts by default. They hold numbers and strings, and run no code from
+# the file. Not here, because they could run code: functions and functools.partial (HistGradientBoostingClassifier with
+# categorical_features), scorers (TunedThresholdClassifierCV). Nor are the trees of nearest-neighbour searches, which
+# read memory at row numbers from the file; they are of no use for as many dimensions as images have.
 TRUSTED: tuple[str, ...] = (
-    # Decision trees. They read memory by node numbers from the file, too, hence `_check_trees`.
+    # Decision trees. They read memory at node numbers from the file, hence `_check_trees`.
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
-    # Calibration: two numbers a class, or one.
+    # Calibration: one or two numbers per class.
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.calibration._TemperatureScaling",
-    # Gaussian processes: the training rows and the kernels that params.yaml can declare.
+    # Gaussian processes: the training rows, and the kernels that params.yaml can declare.
     "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
     "sklearn.gaussian_process.kernels.ConstantKernel",
     "sklearn.gaussian_process.kernels.Product",
     "sklearn.gaussian_process.kernels.RBF",
-    # One classifier for several: a constant answer, a dict with attributes.
+    # Meta-estimators: a constant prediction, a dict with attributes.
     "sklearn.multiclass._ConstantPredictor",
     "sklearn.utils._bunch.Bunch",
     # Multi-layer perceptrons: moments of the gradient.
@@ -45,45 +49,48 @@ TRUSTED: tuple[str, ...] = (
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
 )
 
-DAMAGED = "it holds a damaged decision tree"
-
 
 def save_baseline(name: str, model: ClassifierMixin) -> None:
-    """Write a fitted classifier as models/baselines/NAME.skops.
+    """Write a fitted classifier.
 
     Parameters
     ----------
     name : str
-        The baseline's name in params.yaml.
+        Name of the baseline in params.yaml.
     model : ClassifierMixin
-        A plain scikit-learn classifier.
+        A classifier of scikit-learn's own.
 
     Raises
     ------
     UserError
-        The classifier holds something of a type that `load_baseline` would refuse.
+        The classifier holds a type that `load_baseline` would refuse.
     """
-    with replacing(baseline_file(name)) as temporary:
+    with replacing(BASELINES.path(name)) as temporary:
         if reason := dump(model, temporary):
             raise UserError(f"the classifier of baselines.{name} {reason}")
         write_archive(temporary, _fixed(read_archive(temporary)))
 
 
 def dump(model: ClassifierMixin, file: Path | BinaryIO) -> str | None:
-    """Write a fitted classifier to a file as skops does; return why that cannot be done, or None.
+    """Write a fitted classifier to a file as skops does.
 
     Parameters
     ----------
     model : ClassifierMixin
-        A plain scikit-learn classifier.
+        A classifier of scikit-learn's own.
     file : Path or binary file
-        What is in it afterwards is no model where a reason is returned.
+        The file to write.
+
+    Returns
+    -------
+    str or None
+        The reason if the classifier cannot be saved safely; the file is then not a model.
     """
     remedy = "choose another classifier or other settings"
     try:
         skops.io.dump(model, file)
     except TypeError as error:
-        return f"cannot be saved: {' '.join(str(error).split())}; {remedy}"
+        return f"cannot be saved: {one_line(error)}; {remedy}"
     except RecursionError:
         return f"cannot be saved: something in it holds the classifier itself; {remedy}"
     refused = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED))
@@ -93,79 +100,68 @@ def dump(model: ClassifierMixin, file: Path | BinaryIO) -> str | None:
 
 
 def load_baseline(name: str) -> ClassifierMixin:
-    """Read models/baselines/NAME.skops as `load_baseline_file` does."""
-    return load_baseline_file(baseline_file(name))
+    """Read a baseline of the pipeline, as `load_baseline_file` does."""
+    return load_baseline_file(BASELINES.path(name))
 
 
 def load_baseline_file(path: Path) -> ClassifierMixin:
-    """Read a .skops file; makes objects of trusted types alone.
+    """Read a .skops file; only objects of trusted types are created.
 
     Raises
     ------
     UserError
-        The file is missing, damaged, a zip bomb, of another version of scikit-learn, or holds a type that is not
-        trusted or what is no classifier.
+        The file is missing, damaged, a zip bomb, saved by another version of scikit-learn, holds a type that is not
+        trusted, or is not a classifier.
     """
-    require_file(path)
-    try:
+    with reading(path, remedy=""):
         check_archive(path)
-        if other := made_by_another_version(path):
-            raise UserError(f"{path} {other}; train it again, or install that version")
+        if mismatch := made_by_another_version(path):
+            raise UserError(f"{path} {mismatch}; train the model again, or install that version")
         with warnings.catch_warnings():
-            # It warns of a version that only mends faults, too.
+            # scikit-learn also warns of another patch version.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
             model = skops.io.load(path, trusted=list(TRUSTED))
         if not isinstance(model, ClassifierMixin):
-            raise TypeError(f"it holds no classifier but a {type(model).__name__}")
+            raise TypeError(f"it holds a {type(model).__name__}, which is not a classifier")
         _check_trees(model)
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError) as error:
-        raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
-    except DAMAGE as error:
-        raise UserError(f"{path} cannot be loaded: {' '.join(str(error).split())[:200]}") from error
-    return model
+        return model
 
 
 def _check_trees(model: ClassifierMixin) -> None:
-    """Refuse trees with numbers of nodes or pixels that there are not: scikit-learn would read memory beyond.
-
-    Raises
-    ------
-    ValueError
-        There is such a tree.
-    """
+    """Raise ValueError if a tree refers to nodes or pixels that do not exist: scikit-learn would read other memory."""
     for part in _parts(model):
-        held = getattr(part, "__dict__", {})
-        if "tree_" in held:
-            tree = held["tree_"]
-            if not 0 < tree.node_count <= tree.capacity:
-                raise ValueError(DAMAGED)
-            leaf = tree.children_left == -1
-            _check_nodes(leaf, tree.children_left, tree.children_right, tree.feature, held["n_features_in_"])
-        # Gradient boosting does not ask its trees how many pixels they take.
-        trees = held.get("estimators_")
-        if isinstance(trees, np.ndarray) and any(tree.n_features_in_ != held["n_features_in_"] for tree in trees.flat):
-            raise ValueError(DAMAGED)
-        for nodes in (predictor.nodes for group in held.get("_predictors", ()) for predictor in group):
-            if nodes["is_categorical"].any():
-                # These would need bounds of their own, and cannot be saved here.
-                raise ValueError(DAMAGED)
+        attributes = getattr(part, "__dict__", {})
+        features = attributes.get("n_features_in_", 0)
+        sound = True
+        if "tree_" in attributes:
+            tree = attributes["tree_"]
+            sound = 0 < tree.node_count <= tree.capacity and _sound(
+                tree.children_left == -1, tree.children_left, tree.children_right, tree.feature, features
+            )
+        # Gradient boosting passes pixels to its trees without a check of its own.
+        trees = attributes.get("estimators_")
+        if isinstance(trees, np.ndarray):
+            sound = all(tree.n_features_in_ == features for tree in trees.flat)
+        for nodes in (predictor.nodes for group in attributes.get("_predictors", ()) for predictor in group):
+            # Categorical splits index other arrays; classifiers that have them cannot be saved here.
+            sound = sound and not nodes["is_categorical"].any()
             leaf = nodes["is_leaf"].astype(bool)
-            _check_nodes(leaf, nodes["left"], nodes["right"], nodes["feature_idx"], held["n_features_in_"])
+            sound = sound and _sound(leaf, nodes["left"], nodes["right"], nodes["feature_idx"], features)
+        if not sound:
+            raise ValueError("it has a damaged decision tree")
 
 
-def _check_nodes(
-    leaf: NDArray[Any], left: NDArray[Any], right: NDArray[Any], feature: NDArray[Any], features: int
-) -> None:
+def _sound(leaf: NDArray[Any], left: NDArray[Any], right: NDArray[Any], feature: NDArray[Any], features: int) -> bool:
+    """Return whether the inner nodes of a tree have existing children and features."""
     inner = np.flatnonzero(~leaf)
-    # scikit-learn numbers children after their parents; anything else could be an endless loop.
+    # scikit-learn numbers children after their parents; any other order could be an endless loop.
     children = np.array([left[inner], right[inner]]).astype(np.int64)
-    sound = len(leaf) > 0 and (inner < children).all() and (children < len(leaf)).all()
-    if not sound or not ((feature[inner] >= 0) & (feature[inner] < features)).all():
-        raise ValueError(DAMAGED)
+    in_order = len(leaf) > 0 and (inner < children).all() and (children < len(leaf)).all()
+    return bool(in_order and ((feature[inner] >= 0) & (feature[inner] < features)).all())
 
 
 def _parts(model: ClassifierMixin) -> Iterator[object]:
-    """Walk through a model and everything that it holds."""
+    """Iterate over a model and all objects in it."""
     waiting: list[object] = [model]
     seen: set[int] = set()
     while waiting:
@@ -185,28 +181,10 @@ def _parts(model: ClassifierMixin) -> Iterator[object]:
 
 
 def _fixed(members: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
-    """Replace memory addresses in the schema and in the members' names by numbers in order of first use."""
+    """Replace memory addresses in the schema, and in the names of the members that it lists, by numbers."""
     contents = dict(members)
-    numbers: dict[str, int] = {}
-
-    def renumbered(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: number(item) if key == "__id__" else named(key, item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [renumbered(item) for item in value]
-        return value
-
-    def number(address: object) -> int:
-        return numbers.setdefault(str(address), len(numbers) + 1)
-
-    def named(key: str, item: Any) -> Any:
-        if key == "file" and isinstance(item, str) and item in contents:
-            stem, _, ending = item.partition(".")
-            name = f"{number(stem)}.{ending}"
-            files[name] = contents[item]
-            return name
-        return renumbered(item)
-
-    files: dict[str, bytes] = {}
-    schema = renumbered(json.loads(contents["schema.json"]))
-    return [*files.items(), ("schema.json", json.dumps(schema).encode())]
+    schema = json.dumps(json.loads(contents["schema.json"]))
+    fixed = renumbered(schema, r'("__id__": |"file": ")(\d+)')
+    old, new = (re.findall(r'"file": "([^"]+)"', text) for text in (schema, fixed))
+    files = {name: contents[address] for name, address in zip(new, old, strict=True)}
+    return [*files.items(), ("schema.json", fixed.encode())]

@@ -1,58 +1,49 @@
-"""Files that are either whole or absent."""
+"""Writing files whole or not at all, and reading files that may be missing or damaged."""
 
 import os
 import re
-import struct
 import tempfile
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
-from filelock import FileLock
 
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 
-UNFINISHED = ".writing-"
-# What NumPy, pandas, Keras, skops and Python's own readers raise at a file that is cut off or altered.
-DAMAGE: tuple[type[Exception], ...] = (
-    *(ValueError, TypeError, KeyError, IndexError, AttributeError, ImportError, OSError, EOFError, SyntaxError),
-    *(ArithmeticError, MemoryError, RuntimeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
+UNFINISHED = ".writing-"  # prefix of temporary files; the number of the writing process follows
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, and rename it to `path` once the block has ended without an error.
+    """Yield a temporary path to write to, and rename it to `path` when the block ends without an error.
+
+    Temporary files that killed processes left in the folder are removed.
 
     Parameters
     ----------
     path : Path
-        The file to write; its folder is made where missing.
+        The file to write; its folder is created if it is missing.
 
     Yields
     ------
     Path
-        A path in the same folder (so that the renaming is atomic) with the same ending.
+        A path with the same suffix in the same folder, so that renaming is atomic.
 
     Raises
     ------
     UserError
-        The disk is full, or the folder cannot be written to; `path` is as it was before.
+        The disk is full, or the folder is not writable; `path` is unchanged.
     """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_behind(path.parent)
+        _remove_unfinished(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-", suffix=path.suffix)
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        # mkstemp makes files private; everything here is meant to be read by others.
-        temporary.chmod(0o644)
+        temporary.chmod(0o644)  # mkstemp makes files private
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
@@ -61,19 +52,11 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _remove_left_behind(folder: Path) -> None:
-    """Remove what killed processes were writing in a folder."""
-    for left in folder.glob(f"{UNFINISHED}*"):
-        writer = re.match(rf"{UNFINISHED}(\d+)-", left.name)
+def _remove_unfinished(folder: Path) -> None:
+    for path in folder.glob(f"{UNFINISHED}*"):
+        writer = re.match(rf"{UNFINISHED}(\d+)-", path.name)
         if writer and not psutil.pid_exists(int(writer[1])):
-            left.unlink(missing_ok=True)
-
-
-def remove_unfinished(writer: int) -> None:
-    """Remove what a process that was killed, by its number, was writing in the folders of the pipeline."""
-    for folder in ("data", "models", "reports"):
-        for left in Path(folder).rglob(f"{UNFINISHED}{writer}-*"):
-            left.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -87,6 +70,8 @@ def locked(folder: Path) -> Iterator[None]:
     UserError
         The lock file cannot be created.
     """
+    from filelock import FileLock  # takes as long to import as all that a stage needs before it handles signals
+
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -98,13 +83,35 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def require_file(path: Path) -> Path:
-    """Return `path` if there is such a file.
+    """Return `path` if it is a file.
 
     Raises
     ------
     UserError
-        There is none: an earlier stage has not run.
+        The file is missing: an earlier stage has not run.
     """
     if not path.is_file():
-        raise UserError(f"{path} is missing; run 'dvc repro', which runs the stage that makes it")
+        raise UserError(f"{path} is missing; run 'dvc repro', which runs the stage that writes it")
     return path
+
+
+@contextmanager
+def reading(path: Path, remedy: str = "; delete it and run 'dvc repro', which restores it") -> Iterator[None]:
+    """Raise a UserError if a file is missing, or if the block cannot read it.
+
+    Parameters
+    ----------
+    path : Path
+        The file that the block reads.
+    remedy : str
+        End of the error message.
+    """
+    require_file(path)
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:  # readers raise almost any exception for a truncated or altered file
+        # Keras writes the whole configuration of a layer before the reason.
+        reason = one_line(str(error).rpartition("Exception encountered: ")[2]) or type(error).__name__
+        raise UserError(f"{path} cannot be read: {reason}{remedy}") from error

@@ -1,7 +1,6 @@
 """How a stage runs as a process: signals, errors, exit codes, and its cost."""
 
 import ctypes
-import json
 import os
 import re
 import signal
@@ -14,7 +13,7 @@ import psutil
 
 from stages.shared.errors import UserError
 from stages.shared.files.paths import TIMINGS
-from stages.shared.files.whole_files import replacing
+from stages.shared.files.text_files import save_json
 
 PR_SET_PDEATHSIG = 1  # Linux: which signal to send to this process when its parent ends
 
@@ -86,5 +85,4 @@ def _end_with_parent() -> None:
 def _write_cost(stage: str) -> None:
     seconds = time.time() - psutil.Process().create_time()
     cost = {"seconds": round(seconds, 1), "peak_memory_mb": round(peak_memory() / 1e6)}
-    with replacing(TIMINGS / f"{stage}.json") as temporary:
-        temporary.write_text(json.dumps(cost, indent=2) + "\n", encoding="utf-8")
+    save_json(TIMINGS.path(stage), cost)
