@@ -1,25 +1,19 @@
-"""This project against the notebook's own cells, side by side on this machine: `make bench`."""
+"""This project compared with the notebook's own cells, on the same machine: `make bench`."""
 
 import argparse
-import json
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
-from benchmarks import notebook, pipeline, tables
-from benchmarks.report import TABLE, report_so_far, save
+from benchmarks import measure, notebook, pipeline
+from benchmarks.report import TABLE, read_report, save
 from stages.shared.errors import UserError, unknown_name
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.process.console import say
 from stages.shared.process.run import run
 
-# Recipes were chosen with seeds below 100.
+# The recipes were chosen with seeds below 100.
 SEEDS = {"fast": range(101, 111)}
 OTHER_SEEDS = range(101, 104)
 OFFICIAL = ("fast",)  # on MNIST's own split; all others on the notebook's
@@ -27,109 +21,86 @@ OTHER_PARTS = ("step", "growth", "pipeline")
 
 
 def main() -> None:
-    """Measure what the arguments name, and write reports/benchmark.json, .md and the picture of growth."""
+    """Measure the parts that are named, and write reports/benchmark.json, .md and the chart of growth."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", nargs="*", help=f"models of params.yaml, or {', '.join(OTHER_PARTS)}; all if none")
-    asked = parser.parse_args().part
+    parser.add_argument(
+        "part", nargs="*", help=f"models of params.yaml, or {', '.join(OTHER_PARTS)}; without any, everything"
+    )
+    parts = parser.parse_args().part
     models = [*baselines_section.load(), *nets_section.load()]
-    for part in asked:
+    for part in parts:
         if part not in (*models, *OTHER_PARTS):
             raise UserError(unknown_name(part, [*models, *OTHER_PARTS], "benchmark"))
-    named = [name for name in models if name in asked]
-    report = report_so_far()
-    for name in named if asked else models:
-        report["models"][name] = _compared(name)
+    named = [name for name in models if name in parts]
+    report = read_report()
+    for name in named if parts else models:
+        report["models"][name] = _compare(name)
         save(report)
-    if not asked or "step" in asked:
-        report["step"] = _steps()
+    if not parts or "step" in parts:
+        report["step"] = {name: _steps(name) for name in ("cnn-15x15", "deep-cnn")}
         save(report)
-    if not asked or "growth" in asked:
+    if not parts or "growth" in parts:
         for name in named or models:
-            say(f"{name}: on more and more rows")
-            report["growth"][name] = _measured("growth", "ours", name)["seconds"]
+            say(f"{name}: growth with the number of rows")
+            report["growth"][name] = measure.in_new_process(measure.growth, name)["seconds"]
             save(report)
-    if not asked or "pipeline" in asked:
+    if not parts or "pipeline" in parts:
         report["pipeline"] = pipeline.whole_runs()
         save(report)
-    say(f"bench: {TABLE} has the table")
+    say(f"bench: wrote {TABLE}")
 
 
-def _compared(name: str) -> dict[str, Any]:
-    """Measure a model both ways."""
-    net = name in nets_section.load()
-    there = None
+def _compare(name: str) -> dict[str, Any]:
+    """Measure a model as the notebook and as this project trains it."""
+    net, official = name in nets_section.load(), name in OFFICIAL
+    theirs: dict[str, Any] | None = None
     if name in notebook.REACHED:
-        say(f"{name}: the notebook's cell")
-        there = _measured("model", "notebook", name, "--tensorflow-defaults")
+        say(f"{name}: notebook")
+        theirs = measure.in_new_process(measure.notebook_model, name, tensorflow_defaults=True)
     seeds = list(SEEDS.get(name, OTHER_SEEDS)) if net else []
-    split = ["--split", "official"] if name in OFFICIAL else []
     runs = []
     for seed in seeds or (None,):
-        say(f"{name}: ours" + (f", seed {seed}" if seed is not None else ""))
-        runs.append(_measured("model", "ours", name, *split, *(["--seed", str(seed)] if seed is not None else [])))
-    here = {
+        say(f"{name}: this project" + ("" if seed is None else f", seed {seed}"))
+        runs.append(measure.in_new_process(measure.our_model, name, seed, official))
+    ours = {
         "fit_seconds": mean(run["fit_seconds"] for run in runs),
         "predict_seconds": mean(run["predict_seconds"] for run in runs),
         "longest_fit_seconds": max(run["fit_seconds"] for run in runs),
         "accuracy": mean(run["accuracy"] for run in runs),
         "accuracies": [run["accuracy"] for run in runs],
         "seeds": seeds,
-        "split": "official" if name in OFFICIAL else "notebook",
+        "split": "official" if official else "notebook",
         "peak_memory_mb": max(run["peak_memory_mb"] for run in runs),
     }
-    differing = None
-    if there and not net:
-        differing = int(np.count_nonzero(np.array(there["codes"]) != np.array(runs[0]["codes"])))
-    measured = bool(there and there["accuracy"] is not None and not net)
+    # A net's cell has no seed, and its accuracy differs from run to run: the target is that of a known run.
+    comparable = theirs is not None and not net
     row = {
-        "compared": (tables.TO_ACCURACY if net else tables.SAME) if there else "–",
-        "notebook": _without_codes(there),
-        "ours": here,
-        "ratio": _ratio(there, here),
-        "predictions_that_differ": differing,
-        # A net's cell, which has no seed, reaches another accuracy each time: what counts is a known run of it.
-        "target_accuracy": there["accuracy"] if there and measured else notebook.REACHED.get(name),
-        "target_measured": measured,
+        "notebook": theirs and {key: value for key, value in theirs.items() if key != "codes"},
+        "ours": ours,
+        "predictions_that_differ": None,
+        "target_accuracy": notebook.REACHED.get(name),
+        "target_measured": comparable,
     }
-    say(f"{name}: {here['fit_seconds'] + here['predict_seconds']:.1f} s, accuracy {here['accuracy']:.5f}")
+    if theirs and comparable:
+        row["predictions_that_differ"] = int(np.count_nonzero(theirs["codes"] != runs[0]["codes"]))
+        row["target_accuracy"] = theirs["accuracy"]
+    say(f"{name}: {ours['fit_seconds'] + ours['predict_seconds']:.1f} s, accuracy {ours['accuracy']:.5f}")
     return row
 
 
-def _steps() -> dict[str, dict[str, float]]:
-    """Time a training step of the two convolutional nets, as the cells and as we compute it."""
-    ways: tuple[tuple[str, str, list[str]], ...] = (
-        ("the cell, as TensorFlow starts by itself", "notebook", ["--tensorflow-defaults"]),
-        ("the cell, with oneDNN's kernels", "notebook", []),
-        ("ours, in mixed_bfloat16", "ours", ["--precision", "mixed_bfloat16"]),
-        ("ours", "ours", []),
-    )
-    steps: dict[str, dict[str, float]] = {}
-    for name in ("cnn-15x15", "deep-cnn"):
-        say(f"{name}: single steps")
-        steps[name] = {what: _measured("step", side, name, *more)["milliseconds"] for what, side, more in ways}
-    return steps
-
-
-def _measured(what: str, side: str, name: str, *options: str) -> dict[str, Any]:
-    """Measure in a process of its own."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        output = Path(folder) / "measured.json"
-        command = [sys.executable, "-m", "benchmarks.measure", what, side, name, *options, "--output", str(output)]
-        environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"}
-        if subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False).returncode:
-            raise UserError(f"measuring {name} failed, see above")
-        result: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
-    return result
-
-
-def _without_codes(measured: dict[str, Any] | None) -> dict[str, Any] | None:
-    return measured and {key: value for key, value in measured.items() if key != "codes"}
-
-
-def _ratio(there: dict[str, Any] | None, here: dict[str, Any]) -> float | None:
-    if not there:
-        return None
-    return (there["fit_seconds"] + there["predict_seconds"]) / (here["fit_seconds"] + here["predict_seconds"])
+def _steps(name: str) -> dict[str, float]:
+    """Time a training step of a convolutional net by four methods: method -> milliseconds."""
+    say(f"{name}: single steps")
+    methods: dict[str, tuple[tuple[bool, nets_section.Precision], bool]] = {
+        "notebook, TensorFlow's defaults": ((False, "float32"), True),
+        "notebook, oneDNN's kernels": ((False, "float32"), False),
+        "this project, mixed_bfloat16": ((True, "mixed_bfloat16"), False),
+        "this project": ((True, "float32"), False),
+    }
+    return {
+        method: measure.in_new_process(measure.step, name, *arguments, tensorflow_defaults=defaults)["milliseconds"]
+        for method, (arguments, defaults) in methods.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The digits as the notebook divides them, and as their publishers do."""
+"""The digits in the notebook's split and in MNIST's own."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import divide
 
 SOURCE = "data/mnist"
-NOTEBOOK_SHARE = 0.2
+NOTEBOOK_TEST_SHARE = 0.2
 NOTEBOOK_SEED = 42
 
 
 class Data(NamedTuple):
-    """What models learn from and are judged by.
+    """Training and test data.
 
     Attributes
     ----------
@@ -32,25 +32,19 @@ class Data(NamedTuple):
     test_labels: NDArray[np.int64]
 
 
-def notebook_split(rows: int | None = None) -> Data:
-    """Return the notebook's 56,000 training and 14,000 test digits.
+def load(official: bool = False, rows: int | None = None) -> Data:
+    """Load the digits.
 
     Parameters
     ----------
+    official : bool
+        Use MNIST's own split into 60,000 training and 10,000 test digits, not the notebook's 56,000 and 14,000.
     rows : int, optional
-        Keep that many of the training rows, of each class in proportion; all if not given.
+        Size of a stratified subset of the training digits; all if not given.
     """
-    return _divided(NOTEBOOK_SHARE, rows)
-
-
-def official_split() -> Data:
-    """Return MNIST's own 60,000 training and 10,000 test digits."""
-    return _divided(None, None)
-
-
-def _divided(test: float | None, rows: int | None) -> Data:
     raw = from_folder(SOURCE)
     codes, _ = encode(raw.labels)
+    test = None if official else NOTEBOOK_TEST_SHARE
     division = divide(codes, test=test, validation=0, random_state=NOTEBOOK_SEED, train_rows=raw.train_rows)
     train = division.train
     if rows is not None and rows < len(train):

@@ -1,4 +1,4 @@
-"""What was measured, as reports/benchmark.json, as a table and as a picture."""
+"""The measurements as reports/benchmark.json, tables and a chart; run it to write the latter two again."""
 
 import json
 import platform
@@ -12,101 +12,118 @@ import psutil
 from benchmarks import growth, notebook, tables
 from benchmarks.recipes import described
 from stages.plot_weights.figures import write_png
+from stages.shared.errors import UserError
 from stages.shared.files.whole_files import replacing
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.process.console import say
+from stages.shared.process.run import run
 
 REPORT = Path("reports/benchmark.json")
 TABLE = REPORT.with_suffix(".md")
-PICTURE = Path("reports/benchmark-growth.png")
+CHART = Path("reports/benchmark-growth.png")
 
-FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16")  # what decides the speed of products
+CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "amx_bf16")  # they decide the speed of matrix products
 PACKAGES = ("tensorflow-cpu", "tensorflow", "keras", "scikit-learn", "scikit-learn-intelex", "numpy", "dvc")
-UNSTEADY = "sgd"  # its cell has no seed, so its predictions differ from run to run
+UNSEEDED = "sgd"  # its cell has no seed, so its predictions differ from run to run
 
 
-def report_so_far() -> dict[str, Any]:
-    """Read what was measured before, if it was on such a machine and with the same versions."""
+def read_report() -> dict[str, Any]:
+    """Return earlier measurements, or an empty report if they are of another machine or other versions."""
     new = {"machine": _machine(), "versions": _versions(), "models": {}, "step": {}, "growth": {}, "pipeline": {}}
     if not REPORT.is_file():
         return new
-    before: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
-    if (before["machine"], before["versions"]) == (new["machine"], new["versions"]):
-        return before
-    say(f"bench: {REPORT} is of another machine or of other versions; its figures are dropped")
+    earlier: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
+    if (earlier["machine"], earlier["versions"]) == (new["machine"], new["versions"]):
+        return earlier
+    say(f"bench: {REPORT} is of another machine or other versions and is replaced")
     return new
 
 
 def _machine() -> dict[str, Any]:
+    information = Path("/proc/cpuinfo")  # on Linux only
+    text = information.read_text(encoding="utf-8") if information.is_file() else ""
+    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    processor = name[1] if name else platform.processor() or platform.machine()
     return {
-        "processor": _processor(),
+        "processor": ", ".join([processor, *(word for word in CPU_FEATURES if re.search(rf"\b{word}\b", text))]),
         "cores": psutil.cpu_count(),
         "memory_gb": round(psutil.virtual_memory().total / 1e9),
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
-def _processor() -> str:
-    information = Path("/proc/cpuinfo")  # Linux alone has it
-    text = information.read_text(encoding="utf-8") if information.is_file() else ""
-    name = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    features = [feature for feature in FEATURES if re.search(rf"\b{feature}\b", text)]
-    return (name[1] if name else platform.processor() or platform.machine()) + "".join(f", {f}" for f in features)
-
-
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def save(report: dict[str, Any]) -> None:
-    """Write what is measured so far, so that an interruption loses nothing."""
+    """Write all measurements so far, so that an interruption loses nothing."""
     models = [*baselines_section.load(), *nets_section.load()]
     for part in ("models", "growth"):
         report[part] = {name: report[part][name] for name in models if name in report[part]}
     with replacing(REPORT) as temporary:
         temporary.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_tables(report)
+
+
+def write_tables(report: dict[str, Any]) -> None:
+    """Write reports/benchmark.md and the chart of growth."""
     with replacing(TABLE) as temporary:
         temporary.write_text(markdown(report), encoding="utf-8")
     if report["growth"]:
         seconds = {name: {int(rows): value for rows, value in of.items()} for name, of in report["growth"].items()}
-        write_png(growth.growth_figure(seconds, list(nets_section.load())), PICTURE)
+        write_png(growth.growth_figure(seconds, list(nets_section.load())), CHART)
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """Return all that was measured, as a page."""
-    machine = report["machine"]
+    """Return all measurements as a page."""
+    machine, rows, pipeline = report["machine"], report["models"], report["pipeline"]
+    nets = nets_section.load()
     parts = [
-        "# This pipeline against the notebook's cells",
+        "# This project compared with the notebook",
         f"Measured by `make bench` on {machine['cores']} cores of {machine['processor']}, {machine['memory_gb']} GB, "
         f"{machine['system']}; " + ", ".join(f"{name} {number}" for name, number in report["versions"].items()) + ".",
     ]
-    rows = report["models"]
     if rows:
-        parts += ["<!-- models -->", tables.benchmark_table(rows), "<!-- /models -->"]
+        recipes = [[name, described(name)] for name in rows if name in nets]
         parts += [
-            "\n".join(tables.remarks({name: row for name, row in rows.items() if name != UNSTEADY})),
+            "<!-- models -->",
+            tables.benchmark_table(rows, pipeline.get("stage_seconds", {})),
+            "<!-- /models -->",
+            "\n".join(tables.remarks({name: row for name, row in rows.items() if name != UNSEEDED})),
             "## Recipes",
-            tables.recipe_table({name: described(name) for name in rows if name in nets_section.load()}),
+            tables.table("net | recipe", "--- | ---", recipes),
         ]
     if report["step"]:
         parts += [
-            "## A single step",
-            "TensorFlow takes oneDNN's kernels by itself on the newest processors alone; the pipeline always does. The "
-            "cells above ran as TensorFlow starts by itself.",
+            "## A single training step",
+            "One step on 256 digits. TensorFlow uses oneDNN's kernels by default on the newest processors only, this "
+            "project on all. The notebook's cells above ran with TensorFlow's defaults.",
             tables.step_table(report["step"]),
         ]
-    if report["pipeline"]:
+    if pipeline:
         cells = [row["notebook"] for name, row in rows.items() if row["notebook"] and name != "svc-rbf"]
         complete = len(cells) == len(notebook.REACHED) - 1
         seconds = sum(cell["fit_seconds"] + cell["predict_seconds"] for cell in cells) if complete else None
-        added = [name for name in nets_section.load() if name not in notebook.REACHED]
-        parts += ["## Whole runs", tables.pipeline_table({**report["pipeline"], "added": added}, seconds)]
+        added = [name for name in nets if name not in notebook.REACHED]
+        parts += ["## Whole runs", tables.pipeline_table(pipeline, added, seconds)]
     if report["growth"]:
-        parts += ["## More and more rows", f"![Seconds against training digits]({PICTURE.name})"]
+        parts += ["## Growth with the number of training digits", f"![Seconds against training digits]({CHART.name})"]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def main() -> None:
+    """Write the tables and the chart again from reports/benchmark.json, without measuring."""
+    if not REPORT.is_file():
+        raise UserError(f"{REPORT} does not exist; 'make bench' measures and writes it")
+    write_tables(json.loads(REPORT.read_text(encoding="utf-8")))
+
+
+if __name__ == "__main__":
+    run("bench", main)

@@ -1,7 +1,8 @@
-"""The benchmark: the notebook's cells as they are compared with, recipes, the tables, a measurement of each kind."""
+"""The benchmark: the notebook's cells, the recipes, the tables and chart, and one measurement of each kind."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,17 +13,19 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from benchmarks import growth, notebook, ours, pipeline, tables
+from benchmarks import growth, measure, notebook, ours, pipeline, tables
 from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
 from benchmarks.recipes import main as recipes_main
-from benchmarks.report import markdown, report_so_far
+from benchmarks.report import main as tables_main
+from benchmarks.report import markdown, read_report
 from stages.shared.errors import UserError
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from tests.fixtures.synthetic import digits, pixels
+from tools.readme import part
 
 NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
@@ -43,37 +46,34 @@ def few() -> Data:
 # The notebook's cells
 
 
-def test_every_model_of_the_notebook_has_a_cell_and_is_declared_here() -> None:
+def test_every_model_of_the_notebook_has_a_cell_and_is_declared() -> None:
     assert set(notebook.NETS) | {"linear-svc", "sgd", "knn", "svc-rbf"} == set(notebook.REACHED)
     assert set(notebook.REACHED) <= {*NETS, *BASELINES}
 
 
 @pytest.mark.parametrize("name", notebook.NETS)
-def test_a_cells_net_has_the_layers_of_the_one_declared_here(name: str) -> None:
+def test_a_cells_net_has_the_layers_of_the_declared_one(name: str) -> None:
     import keras
 
     from stages.shared.models.build_net import build
     from stages.shared.models.fourier_conv2d import plain
 
-    cell = keras.Sequential([keras.Input((28, 28, 1)), *notebook.NETS[name].layers(keras)])
-    declared = plain(build(name, NETS[name], 28, 28, 10))
-
-    def told(model: keras.Model) -> list[dict[str, Any]]:
+    def configurations(model: keras.Model) -> list[dict[str, Any]]:
         layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
         return [{**layer.get_config(), "name": type(layer).__name__, "trainable": True} for layer in layers]
 
-    assert told(cell) == told(declared)
-    assert (notebook.NETS[name].epochs, notebook.NETS[name].batch_size) == (NETS[name].epochs, NETS[name].batch_size)
+    assert configurations(notebook.net(name)) == configurations(plain(build(name, NETS[name], 28, 28, 10)))
+    assert notebook.NETS[name] == (NETS[name].epochs, NETS[name].batch_size)
 
 
 @pytest.mark.parametrize("name", ["linear-svc", "sgd", "knn", "svc-rbf"])
-def test_a_cells_classifier_is_the_one_declared_here(name: str) -> None:
+def test_a_cells_classifier_is_the_declared_one(name: str) -> None:
     from stages.shared.models import build_classifier
 
     cell = notebook.classifier(name)
     declared = build_classifier.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("here",))
     assert type(cell) is type(declared)
-    free = ("random_state", "n_jobs")  # what decides neither what is learned nor how well
+    free = ("random_state", "n_jobs")  # they are no part of what is compared
     settings = [
         {key: value for key, value in model.get_params().items() if key not in free} for model in (cell, declared)
     ]
@@ -81,28 +81,26 @@ def test_a_cells_classifier_is_the_one_declared_here(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*notebook.REACHED])
-def test_both_sides_learn_and_predict(name: str, few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
-    # TensorFlow takes the number of threads once a process, before its first operation.
+def test_both_programs_train_and_predict(name: str, few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    # TensorFlow accepts the number of threads once per process, before its first operation.
     monkeypatch.setattr("tensorflow.config.threading.set_intra_op_parallelism_threads", lambda threads: None)
-    monkeypatch.setattr(notebook, "LONGEST", 0.0)  # two epochs are enough here
-    there, here = notebook.run(name, few), ours.run(name, few, seed=1)
-    for measured in (there, here):
-        assert measured.fit_seconds > 0 and measured.predict_seconds > 0
-        assert measured.codes.shape == few.test_labels.shape and set(measured.codes) <= set(range(10))
-    assert here.whole and there.whole == (name not in notebook.NETS)
+    monkeypatch.setattr(notebook, "LONGEST_FIT", 0.0)  # two epochs are enough here
+    theirs, mine = notebook.run(name, few), ours.run(name, few, seed=1)
+    for measured in (theirs, mine):
+        assert measured["fit_seconds"] > 0 and measured["predict_seconds"] > 0
+        assert measured["codes"].shape == few.test_labels.shape and set(measured["codes"]) <= set(range(10))
+    assert theirs["whole"] == (name not in notebook.NETS)
     if name == "knn":
-        assert here.codes.tolist() == there.codes.tolist()
+        assert mine["codes"].tolist() == theirs["codes"].tolist()
 
 
-def test_a_cell_that_is_not_run_to_its_end_is_reckoned_from_its_epochs(
-    few: Data, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notebook, "LONGEST", 0.0)
-    reckoned = notebook.run("softmax", few)
-    monkeypatch.setattr(notebook, "LONGEST", 1e9)
-    whole = notebook.run("softmax", few)
-    assert (reckoned.whole, whole.whole) == (False, True)
-    assert reckoned.fit_seconds > whole.fit_seconds  # the first epoch takes longer: Keras traces the graph
+def test_an_incomplete_training_is_extrapolated(few: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notebook, "LONGEST_FIT", 0.0)
+    extrapolated = notebook.run("softmax", few)
+    monkeypatch.setattr(notebook, "LONGEST_FIT", 1e9)
+    complete = notebook.run("softmax", few)
+    assert (extrapolated["whole"], complete["whole"]) == (False, True)
+    assert extrapolated["fit_seconds"] > complete["fit_seconds"]  # Keras traces the graph in the first epoch
 
 
 # Recipes
@@ -165,7 +163,7 @@ def test_the_exponent_of_a_power_law(power: float) -> None:
     assert growth.exponent(rows, [3.0 * size**power for size in rows]) == pytest.approx(power)
 
 
-def test_the_picture_of_growth_names_every_model_and_its_exponent() -> None:
+def test_the_chart_of_growth_names_every_model_and_its_exponent() -> None:
     models = {name: {7000: 1.0, 14000: 2.0, 28000: 4.0} for name in ("knn", "softmax")}
     figure = growth.growth_figure(models, ["softmax"])
     texts = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
@@ -183,82 +181,88 @@ OURS = {
     "peak_memory_mb": 1234,
 }
 ROW = {
-    "compared": tables.TO_ACCURACY,
     "notebook": {**MEASURED, "whole": False},
     "ours": OURS,
-    "ratio": 10.0,
     "predictions_that_differ": None,
     "target_accuracy": 0.9,
     "target_measured": False,
 }
+ADDED = {**ROW, "notebook": None, "target_accuracy": None}
 
 
-def test_the_table_says_what_was_compared_and_what_was_only_reckoned() -> None:
-    text = tables.benchmark_table({"deep": ROW})
-    assert (
-        "| deep | time to its accuracy | 100 + 2.0 s ¹ | 9.0 + 1.2 s | **10.0 times** | 0.9000 ² | "
-        "0.9100 (mean of 3 seeds) | 1.23 GB |" in text
-    )
-    assert "¹ Reckoned from its first two epochs" in text and "² Of a run of the cell" in text
-    alone = {**ROW, "compared": "–", "notebook": None, "ratio": None, "target_accuracy": None}
-    assert "| best | – | – | 9.0 + 1.2 s | – | – | 0.9100" in tables.benchmark_table({"best": alone})
+def cells(text: str, name: str) -> list[str]:
+    """Return the cells of a model's row in a Markdown table."""
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {name} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_whole_runs_are_compared_without_what_the_notebook_does_not_run() -> None:
+def test_the_table_shows_both_programs_and_the_seconds_of_the_default_stage() -> None:
+    models = {"deep": ROW, "best": ADDED, "knn": {**ROW, "ours": {**OURS, "seeds": []}}}
+    text = tables.benchmark_table(models, {"train-nets@deep": 236.4, "train-baselines@knn": 12.3})
+    mean = "0.9100 (mean of 3 seeds)"
+    assert cells(text, "deep") == [
+        *("deep", tables.TO_ACCURACY, "100 + 2.0 s ¹", "9.0 + 1.2 s", "**10.0 times**", "0.9000 ²", mean),
+        *("1.23 GB", "236 s"),
+    ]
+    assert cells(text, "best") == ["best", "–", "–", "9.0 + 1.2 s", "–", "–", mean, "1.23 GB", "–"]
+    assert cells(text, "knn")[1] == tables.SAME and cells(text, "knn")[-1] == "12 s"
+    assert "\n¹ " in text and "\n² " in text
+    heading, alignment = text.splitlines()[:2]
+    assert heading.count("|") == alignment.count("|") == 10 and "default stage" in heading
+
+
+def test_whole_runs_are_compared_without_the_models_that_the_notebook_does_not_run() -> None:
     runs = {
         "stages": 20,
         "cold_seconds": 600.0,
         "stage_seconds": {"train-baselines@svc-rbf": 50.0, "train-nets@best": 150.0},
         "stage_memory_mb": {"train-baselines@svc-rbf": 900, "train-nets@best": 1300},
         "no_op_seconds": 3.0,
-        "empty_no_op_seconds": 2.5,
         "one_net": "nets.x.epochs=1",
         "one_net_seconds": 40.0,
-        "added": ["best"],
     }
-    text = tables.pipeline_table(runs, 2200.0)
-    assert "| … without svc-rbf, which the notebook does not run | 550 | 4.0 times" in text
-    assert "| … and without best | 400 | 5.5 times" in text
-    assert "| 3.0 | 1.20 times an empty pipeline of as many stages (2.5 s) |" in text
-    assert "No stage takes more memory than train-nets@best: 1.30 GB." in text
-    assert "times faster" not in tables.pipeline_table(runs, None)
+    text = tables.pipeline_table(runs, ["best"], 2200.0)
+    assert "svc-rbf, which the notebook does not run | 550 | 4.0 times" in text
+    assert "without best | 400 | 5.5 times" in text
+    assert "nothing to do | 3.0 |" in text and "train-nets@best: 1.30 GB" in text
+    assert " times" not in tables.pipeline_table(runs, ["best"], None)
 
 
-def test_remarks_tell_what_the_table_has_no_room_for() -> None:
-    same = {**ROW, "compared": tables.SAME, "predictions_that_differ": 3}
+def test_remarks_compare_predictions_and_give_the_range_of_seeds() -> None:
     many = {**OURS, "seeds": [1, 2], "accuracies": [0.98, 0.991], "longest_fit_seconds": 9.56, "split": "official"}
-    fast = {**ROW, "compared": "–", "notebook": None, "ratio": None, "target_accuracy": None, "ours": many}
-    assert tables.remarks({"knn": same, "mlp": ROW, "fast": fast}) == [
-        "- knn: 3 of the 14,000 predictions are not the cell's.",
-        "- fast: the slowest of its 2 trainings took 9.6 s; accuracies from 0.9800 to 0.9910.",
-    ]
-    assert "0.9100 (mean of 2 seeds, official split)" in tables.benchmark_table({"fast": fast})
+    fast = {**ADDED, "ours": many}
+    knn, added = tables.remarks({"knn": {**ROW, "predictions_that_differ": 3}, "mlp": ROW, "fast": fast})
+    assert knn.startswith("- knn: 3 of 14,000 ")
+    assert added.startswith("- fast: ") and all(figure in added for figure in ("9.6 s", "0.9800", "0.9910"))
+    assert "0.9100 (mean of 2 seeds, MNIST's own split)" in tables.benchmark_table({"fast": fast}, {})
 
 
-def test_a_report_of_a_part_has_that_part_alone() -> None:
-    report = {**report_so_far(), "models": {"softmax": ROW}, "step": {}, "growth": {}, "pipeline": {}}
+def test_a_report_of_one_part_has_only_that_part() -> None:
+    report = {**read_report(), "models": {"softmax": ROW}, "step": {}, "growth": {}, "pipeline": {}}
     text = markdown(report)
-    assert text.startswith("# This pipeline against the notebook's cells\n") and "cores of" in text
-    assert "<!-- models -->" in text and "| softmax | Adam, learning rate" in text
-    assert "step" not in text.split("## Recipes")[1].split("rows a step")[-1]
-    steps = {"deep-cnn": {"the cell": 400.0, "ours": 100.0}}
-    assert "| deep-cnn, the cell | 400 | 4.0 times |" in markdown({**report, "step": steps})
+    assert "cores of" in text and "<!-- models -->" in text and "| softmax | Adam, learning rate" in text
+    assert re.findall("^## (.*)", text, re.MULTILINE) == ["Recipes"]
+    steps = {"deep-cnn": {"notebook": 400.0, "this project": 100.0}}
+    assert "| deep-cnn | notebook | 400 | 4.0 |" in markdown({**report, "step": steps})
+
+
+def test_the_tables_are_written_again_without_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = part(ROOT / "reports/benchmark.md", "models")
+    monkeypatch.chdir(folder_with(("params.yaml", "benchmarks"), tmp_path))
+    with pytest.raises(UserError, match="make bench"):
+        tables_main()
+    shutil.copy(ROOT / "reports/benchmark.json", "reports")
+    tables_main()
+    assert part(Path("reports/benchmark.md"), "models") == stored, "run 'python -m benchmarks.report'"
+    assert Path("reports/benchmark-growth.png").read_bytes().startswith(b"\x89PNG")
 
 
 # Measuring
 
 
-def test_an_empty_pipeline_runs_once_and_has_nothing_to_do_then(tmp_path: Path) -> None:
-    again = pipeline.empty_pipeline(tmp_path / "empty", 3)
-    assert sorted(path.name for path in (tmp_path / "empty").glob("out-*")) == ["out-0", "out-1", "out-2"]
-    before = (tmp_path / "empty" / "dvc.lock").read_bytes()
-    assert again() > 0
-    assert (tmp_path / "empty" / "dvc.lock").read_bytes() == before
-
-
 def test_a_command_that_fails_stops_the_benchmark(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="'git no-such-command' failed"):
-        pipeline._run(["git", "no-such-command"], tmp_path)
+        pipeline.run_command(["git", "no-such-command"], tmp_path)
 
 
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,37 +283,39 @@ def test_figures_of_another_machine_are_dropped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder_with((), tmp_path))
-    new = report_so_far()
+    new = read_report()
     assert new["models"] == {} and new["machine"]["cores"] >= 1 and new["versions"]["keras"]
     kept = {**new, "models": {"softmax": ROW}}
     Path("reports/benchmark.json").write_text(json.dumps(kept))
-    assert report_so_far() == kept
+    assert read_report() == kept
     Path("reports/benchmark.json").write_text(json.dumps({**kept, "machine": {**new["machine"], "cores": 128}}))
-    assert report_so_far() == new
-    assert "is of another machine or of other versions" in capsys.readouterr().out
+    assert read_report() == new
+    assert "reports/benchmark.json" in capsys.readouterr().out
 
 
 @pytest.mark.slow
 def test_a_benchmark_of_one_model_from_beginning_to_end(tmp_path: Path) -> None:
-    parts = ("params.yaml", "benchmarks", "stages", "data/mnist")
+    parts = ("params.yaml", "benchmarks", "stages", "tools", "data/mnist")
     folder = folder_with(parts, tmp_path)
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks", "softmax"], cwd=folder, capture_output=True, text=True, check=True
     )
-    assert "bench: reports/benchmark.md has the table" in ran.stdout
+    assert "reports/benchmark.md" in ran.stdout
     report = json.loads((folder / "reports/benchmark.json").read_text())
     row = report["models"]["softmax"]
-    assert list(report["models"]) == ["softmax"] and row["compared"] == tables.TO_ACCURACY
+    assert list(report["models"]) == ["softmax"]
     assert row["notebook"]["whole"] and 0.9 < row["notebook"]["accuracy"] < 0.94
     assert row["ours"]["seeds"] == [101, 102, 103] and len(set(row["ours"]["accuracies"])) > 1
     assert row["ours"]["accuracy"] >= notebook.REACHED["softmax"] == row["target_accuracy"]
-    assert "| softmax | time to its accuracy |" in (folder / "reports/benchmark.md").read_text()
+    assert f"| softmax | {tables.TO_ACCURACY} |" in (folder / "reports/benchmark.md").read_text()
 
 
-def test_a_measurement_in_its_own_process(tmp_path: Path) -> None:
-    output = tmp_path / "measured.json"
-    command = [sys.executable, "-m", "benchmarks.measure", "model", "ours", "softmax", "--seed", "1"]
-    subprocess.run([*command, "--output", str(output)], cwd=ROOT, check=True)
-    measured = json.loads(output.read_text())
+def test_a_measurement_in_a_new_process() -> None:
+    measured = measure.in_new_process(measure.our_model, "softmax", 1, False)
     assert measured["accuracy"] > 0.9 and len(measured["codes"]) == 14_000
     assert np.isfinite(measured["fit_seconds"]) and measured["peak_memory_mb"] > 100
+
+
+def test_a_measurement_that_fails_stops_the_benchmark() -> None:
+    with pytest.raises(UserError, match="no-such-model"):
+        measure.in_new_process(measure.our_model, "no-such-model", None, False)
