@@ -11,11 +11,12 @@ from conftest import ROOT
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
+from stages.check_models.net_checks import check_probabilities, check_step
 from stages.check_params.classes import check_classes
 from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
 from stages.shared.models import build_classifier
-from stages.shared.models.build_net import build, check_probabilities, check_step, make_layer, make_optimizer
+from stages.shared.models.build_net import build, make_layer, make_optimizer
 from stages.shared.models.fourier_conv2d import plain
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.declared import Declared
@@ -637,6 +638,18 @@ def test_classifiers_that_are_refused(name: str, settings: dict[str, Any], key: 
         classifier(name, **settings)
 
 
+@pytest.mark.parametrize("name", sorted(set(CLASSIFIERS) - DEPRECATED))
+def test_every_setting_of_a_classifier_is_checked(name: str) -> None:
+    other = {"class": "GaussianNB"}
+    needed = {"estimator": other} if name in OF_ONE else {"estimators": [["a", other]]} if name in OF_SEVERAL else {}
+    for key in build_classifier.settings_of(CLASSIFIERS[name]):
+        with pytest.raises(UserError) as caught:
+            classifier(name, **(needed | {key: object()}))
+        assert str(caught.value).startswith(f"params.yaml: {BASELINE}.{key}: is <object"), (
+            f"{name}.fit no longer refuses a wrong '{key}' before it looks at the images; adapt build_classifier.py"
+        )
+
+
 # All models of a file
 
 
@@ -648,8 +661,9 @@ def test_the_default_models_pass() -> None:
 def test_a_mistake_in_a_class_or_setting_names_the_line(edited_params: Callable[..., str], mistake: Mistake) -> None:
     text = edited_params((mistake.old, mistake.new))
     content = read()
-    sections = check_structure(content)
-    models = ({name: each for name, each in kind.items() if name == mistake.model} for kind in sections[1:3])
+    params = check_structure(content)
+    kinds = params.baselines.root, params.nets.root
+    models = ({name: each for name, each in kind.items() if name == mistake.model} for kind in kinds)
     with pytest.raises(UserError) as caught, line_numbers(content):
         check_classes(*models, SEED)
     assert re.fullmatch(mistake.pattern(text), str(caught.value))

@@ -57,11 +57,14 @@ def test_mistakes_of_several_models_are_reported_at_once() -> None:
 def test_a_mistake_that_only_the_data_show_names_the_line(edited_params: Callable[..., str], mistake: Mistake) -> None:
     text = edited_params((mistake.old, mistake.new))
     content = read()
-    sections = check_structure(content)
-    baselines, nets = ({key: each for key, each in kind.items() if key == mistake.model} for kind in sections[1:3])
+    params = check_structure(content)
+    baselines, nets = (
+        {key: each for key, each in kind.root.items() if key == mistake.model}
+        for kind in (params.baselines, params.nets)
+    )
     check_classes(baselines, nets, seed=42)
     with pytest.raises(UserError) as caught, line_numbers(content):
-        check_models(baselines, nets, sections.pictures.weights)
+        check_models(baselines, nets, params.pictures.weights)
     assert re.fullmatch(mistake.pattern(text), str(caught.value))
 
 
@@ -69,10 +72,10 @@ def test_mistakes_of_several_models_name_their_lines(edited_params: Callable[...
     mistakes = SMALL_GRID, LARGE_KERNEL
     text = edited_params(*((mistake.old, mistake.new) for mistake in mistakes))
     content = read()
-    sections = check_structure(content)
-    declared = {"sgd": sections.baselines["sgd"]}, {"deep-cnn": sections.nets["deep-cnn"]}
+    params = check_structure(content)
+    declared = {"sgd": params.baselines.root["sgd"]}, {"deep-cnn": params.nets.root["deep-cnn"]}
     with pytest.raises(UserError) as caught, line_numbers(content):
-        check_models(*declared, sections.pictures.weights)
+        check_models(*declared, params.pictures.weights)
     for message, mistake in zip(str(caught.value).splitlines(), mistakes, strict=True):
         assert re.fullmatch(mistake.pattern(text), message)
 

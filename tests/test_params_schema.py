@@ -1,4 +1,4 @@
-"""params.schema.json, for editors: valid where the check is content, and invalid where a schema can tell."""
+"""params.schema.json, for editors: it agrees with the check wherever a JSON Schema can express it."""
 
 import json
 from typing import Any
@@ -7,9 +7,11 @@ import pytest
 from conftest import ROOT
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
 
 from tests.fixtures.mistakes import CLASSES, DATA, STRUCTURE, Mistake
-from tools.params_schema import schema, written
+from tools.params_schema import allowed_values, schema, written
 
 FILE = ROOT / "params.schema.json"
 DEFAULT = (ROOT / "params.yaml").read_text()
@@ -21,7 +23,7 @@ def validator() -> Draft7Validator:
 
 
 def as_json(text: str) -> Any:
-    """Read a file as an editor does: of equal keys the last counts, and every key is text."""
+    """Read a file as an editor does: the last of equal keys counts, and every key is a string."""
     yaml = YAML(typ="safe", pure=True)
     yaml.allow_duplicate_keys = True
     return json.loads(json.dumps(yaml.load(text), default=str))
@@ -31,7 +33,7 @@ def test_the_committed_file_is_current() -> None:
     assert FILE.read_text() == written(schema()), "run 'python -m tools.params_schema'"
 
 
-def test_it_is_a_schema_of_reasonable_size_that_the_file_names_to_editors() -> None:
+def test_it_is_a_small_schema_that_params_yaml_refers_to() -> None:
     Draft7Validator.check_schema(json.loads(FILE.read_text()))
     assert FILE.stat().st_size < 300_000
     assert DEFAULT.splitlines()[0] == f"# yaml-language-server: $schema={FILE.name}"
@@ -41,18 +43,36 @@ def test_the_default_file_is_valid(validator: Draft7Validator) -> None:
     assert [error.message for error in validator.iter_errors(as_json(DEFAULT))] == []
 
 
-def test_the_examples_of_the_readme_are_valid(validator: Draft7Validator) -> None:
-    blocks = [part.split("```")[0] for part in (ROOT / "README.md").read_text().split("```yaml\n")[1:]]
-    assert len(blocks) == 2
-    for block in blocks:
+def test_the_examples_of_the_documentation_are_valid(validator: Draft7Validator) -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    blocks = [part.split("```")[0] for page in pages for part in page.read_text("utf-8").split("```yaml\n")[1:]]
+    examples = [parsed for block in blocks if set(parsed := as_json(block)) <= set(as_json(DEFAULT))]
+    assert examples
+    for example in examples:
         params = as_json(DEFAULT)
-        for section, content in as_json(block).items():
+        for section, content in example.items():
             params[section] |= content
         assert [error.message for error in validator.iter_errors(params)] == []
 
 
 @pytest.mark.parametrize("mistake", [*STRUCTURE, *CLASSES, *DATA], ids=str)
-def test_a_mistake_is_invalid_unless_no_schema_can_tell(validator: Draft7Validator, mistake: Mistake) -> None:
+def test_a_mistake_is_invalid_unless_it_is_beyond_json_schema(validator: Draft7Validator, mistake: Mistake) -> None:
     edited = DEFAULT.replace(mistake.old, mistake.new, 1)
     assert edited != DEFAULT
     assert validator.is_valid(as_json(edited)) == bool(mistake.beyond_schema), mistake.beyond_schema
+
+
+@pytest.mark.parametrize(
+    ("classifier", "setting", "expected"),
+    [
+        (KNeighborsClassifier, "n_neighbors", {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]}),
+        (LinearSVC, "C", {"type": "number", "exclusiveMinimum": 0.0}),
+        (LinearSVC, "loss", {"enum": ["hinge", "squared_hinge"]}),
+        (LinearSVC, "random_state", {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+        (LinearSVC, "fit_intercept", {"type": "boolean"}),
+    ],
+)
+def test_the_private_constraints_of_scikit_learn_are_read(classifier: type, setting: str, expected: Any) -> None:
+    assert allowed_values(classifier, setting) == expected, (
+        "scikit-learn has changed its private constraints of parameters; adapt `allowed_values` of tools/params_schema"
+    )

@@ -6,8 +6,7 @@ The workspace stays as it is; `dvc exp show` lists the outcome as the experiment
 import subprocess
 import sys
 
-from stages.check_params.structure import check_structure
-from stages.shared.params.yaml_file import read
+from stages.shared.params import nets_section
 from stages.shared.process import console
 from stages.shared.process.run import run
 
@@ -44,8 +43,7 @@ def run_experiment(name: str, changes: list[str]) -> None:
 
 def main() -> None:
     """Run the small experiment."""
-    declared = check_structure(read())
-    run_experiment(NAME, settings({name: net.epochs for name, net in declared.nets.items()}))
+    run_experiment(NAME, settings({name: net.epochs for name, net in nets_section.load().items()}))
 
 
 if __name__ == "__main__":

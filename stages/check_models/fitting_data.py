@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator, Mapping, Set
 
 from stages.check_models import trial_fit
+from stages.check_models.net_checks import check_probabilities, check_step
 from stages.shared.models import build_classifier
-from stages.shared.models.build_net import check_probabilities, check_step, make_optimizer
+from stages.shared.models.build_net import make_optimizer
 from stages.shared.models.drawable_weights import net_weights
 from stages.shared.models.memory_estimate import build_within_memory
 from stages.shared.params.declared import Declared

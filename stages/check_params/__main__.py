@@ -1,4 +1,4 @@
-"""Stage check-params: the whole of params.yaml, before any stage works."""
+"""Stage check-params: check all of params.yaml before any other stage runs."""
 
 import argparse
 import sys
@@ -7,12 +7,12 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Check params.yaml, and write that it was checked: always the same text, so that nothing else runs again."""
+    """Check params.yaml and write the result: always the same text, so that no other stage runs again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--structure-only",
         action="store_true",
-        help="check keys and values, without asking scikit-learn and Keras for their classes, and write nothing",
+        help="check keys and values, but no classes of scikit-learn and Keras, and write nothing",
     )
     structure_only = parser.parse_args().structure_only
 
@@ -26,18 +26,19 @@ def main() -> None:
 
     content = read()
     with line_numbers(content):
-        sections = check_structure(content)
+        params = check_structure(content)
     if structure_only:
         return
-    # Importing Keras takes seconds, which a mistake in the structure does not wait for.
+    # Importing Keras takes seconds, so mistakes in the structure are reported before it.
     from stages.shared.models.tensorflow_startup import start_tensorflow
 
     start_tensorflow()
     from stages.check_params.classes import check_classes
 
+    baselines, nets = params.baselines.root, params.nets.root
     with line_numbers(content):
-        check_classes(sections.baselines, sections.nets, sections.training.seed)
-    for path in undeclared(sections.baselines, sections.nets):
+        check_classes(baselines, nets, params.training.seed)
+    for path in undeclared(baselines, nets):
         path.unlink()
         console.say(f"check-params: removed {path}, because params.yaml no longer declares its model")
     save_text(paths.CHECKS.path("params"), "params.yaml is in order\n")

@@ -1,4 +1,4 @@
-"""Classes and their settings in params.yaml, as scikit-learn and Keras know them."""
+"""Checks the classes of models and layers in params.yaml, and their settings, by creating them."""
 
 from collections.abc import Mapping
 
@@ -7,20 +7,26 @@ from stages.shared.models.build_net import make_layer, make_optimizer
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import DeclarationError, Mistake
 from stages.shared.params.nets_section import Net
-from stages.shared.params.yaml_file import Place
 
-# Only the data can tell the real ones.
-ANY_NUMBER_OF_CLASSES = 10
-ANY_NUMBER_OF_STEPS = 1000
+# Only the data determine the real numbers.
+CLASSES = 10
+STEPS = 1000
 
 
 def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], seed: int) -> None:
-    """Make every declared classifier, layer and optimiser once.
+    """Create every declared classifier, layer and optimiser once.
+
+    Parameters
+    ----------
+    baselines, nets : mapping
+        Name -> declaration.
+    seed : int
+        Random seed of the models; it does not affect the result.
 
     Raises
     ------
     DeclarationError
-        All classes that there are not and settings that they do not take.
+        All unknown classes and settings, and values that the libraries refuse.
     """
     mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
@@ -29,14 +35,13 @@ def check_classes(baselines: Mapping[str, Declared], nets: Mapping[str, Net], se
         except DeclarationError as error:
             mistakes += error.mistakes
     for name, net in nets.items():
-        where: Place = ("nets", name)
         try:
-            make_optimizer(net.optimizer, ANY_NUMBER_OF_STEPS, (*where, "optimizer"))
+            make_optimizer(net.optimizer, STEPS, ("nets", name, "optimizer"))
         except DeclarationError as error:
             mistakes += error.mistakes
         for layer, declared in net.layers.items():
             try:
-                make_layer(layer, declared, ANY_NUMBER_OF_CLASSES, net.precision, (*where, "layers", layer))
+                make_layer(layer, declared, CLASSES, net.precision, ("nets", name, "layers", layer))
             except DeclarationError as error:
                 mistakes += error.mistakes
     if mistakes:

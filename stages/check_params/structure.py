@@ -1,44 +1,45 @@
-"""Keys and values of params.yaml: all that can be told without scikit-learn, Keras or the data."""
+"""Checks the keys and values of params.yaml, as far as possible without scikit-learn, Keras and the data."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
-from pydantic import BaseModel
+from pydantic import ValidationError
 from ruamel.yaml.comments import CommentedMap
 
 from stages.shared.errors import unknown_name
-from stages.shared.params import (
-    baselines_section,
-    fetch_section,
-    nets_section,
-    pictures_section,
-    split_section,
-    training_section,
-)
-from stages.shared.params.declared import Declared
-from stages.shared.params.mistakes import DeclarationError, Mistake
-from stages.shared.params.settings import check_section
-from stages.shared.params.yaml_file import Place
-
-SECTIONS: dict[str, type[BaseModel]] = {
-    "fetch": fetch_section.Fetch,
-    "split": split_section.Split,
-    "training": training_section.Training,
-    "baselines": baselines_section.Baselines,
-    "nets": nets_section.Nets,
-    "pictures": pictures_section.Pictures,
-}
+from stages.shared.params.baselines_section import Baselines
+from stages.shared.params.fetch_section import Fetch
+from stages.shared.params.mistakes import DeclarationError, Mistake, from_pydantic
+from stages.shared.params.nets_section import Nets
+from stages.shared.params.pictures_section import Pictures
+from stages.shared.params.settings import Settings
+from stages.shared.params.split_section import Split
+from stages.shared.params.training_section import Training
+from stages.shared.params.yaml_file import Place, plain
 
 
-class Sections(NamedTuple):
-    """What the file declares of models and their pictures."""
+class Params(Settings):
+    """All sections of params.yaml."""
 
-    training: training_section.Training
-    baselines: dict[str, Declared]
-    nets: dict[str, nets_section.Net]
-    pictures: pictures_section.Pictures
+    fetch: Fetch
+    """The source of the data set."""
+
+    split: Split
+    """The training, validation and test sets."""
+
+    training: Training
+    """Settings of all models."""
+
+    baselines: Baselines
+    """scikit-learn classifiers, each declared by its class and its settings."""
+
+    nets: Nets
+    """Neural networks, each declared by its Keras layers and its training."""
+
+    pictures: Pictures
+    """How weights are drawn."""
 
 
-def check_structure(content: CommentedMap) -> Sections:
+def check_structure(content: CommentedMap) -> Params:
     """Check every section, and references from one section to another.
 
     Parameters
@@ -51,32 +52,29 @@ def check_structure(content: CommentedMap) -> Sections:
     DeclarationError
         All mistakes.
     """
-    mistakes = [Mistake((key,), unknown_name(key, SECTIONS, "section")) for key in content if key not in SECTIONS]
-    checked: dict[str, Any] = {}
-    for name, model in SECTIONS.items():
-        try:
-            checked[name] = check_section(name, model, content)
-        except DeclarationError as error:
-            mistakes += error.mistakes
-    if mistakes:
+    try:
+        params = Params.model_validate(plain(content))
+    except ValidationError as error:
+        raise DeclarationError(*(from_pydantic((), details) for details in error.errors())) from None
+    if mistakes := list(_wrong_references(params)):
         raise DeclarationError(*mistakes)
+    return params
 
-    declared = Sections(checked["training"], checked["baselines"].root, checked["nets"].root, checked["pictures"])
-    for name in (name for name in declared.nets if name in declared.baselines):
-        mistakes.append(Mistake(("nets", name), "a baseline has this name too; the names of models must differ"))
-    if not declared.baselines and not declared.nets:
-        mistakes.append(Mistake(("nets",), "'baselines' and 'nets' are both empty; declare at least one model"))
-    models = [*declared.baselines, *declared.nets]
-    for name, layers in declared.pictures.weights.items():
+
+def _wrong_references(params: Params) -> Iterator[Mistake]:
+    baselines, nets = params.baselines.root, params.nets.root
+    for name in nets:
+        if name in baselines:
+            yield Mistake(("nets", name), "a baseline has this name too; the names of models must differ")
+    models = [*baselines, *nets]
+    if not models:
+        yield Mistake(("nets",), "'baselines' and 'nets' are both empty; declare at least one model")
+    for name, layers in params.pictures.weights.items():
         place: Place = ("pictures", "weights", name)
-        # A misspelt name would be ignored.
         if name not in models:
-            mistakes.append(Mistake(place, unknown_name(name, models, "model")))
+            yield Mistake(place, unknown_name(name, models, "model"))
             continue
-        known = ["coefficients"] if name in declared.baselines else list(declared.nets[name].layers)
+        known = ["coefficients"] if name in baselines else list(nets[name].layers)
         for layer in layers:
             if layer not in known:
-                mistakes.append(Mistake((*place, layer), unknown_name(layer, known, "layer")))
-    if mistakes:
-        raise DeclarationError(*mistakes)
-    return declared
+                yield Mistake((*place, layer), unknown_name(layer, known, "layer"))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from stages.check_params.structure import Sections, check_structure
+from stages.check_params.structure import Params, check_structure
 from stages.shared.errors import UserError
 from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.params.mistakes import line_numbers
@@ -91,9 +91,9 @@ def outcome(text: str, folder: Path, passed: set[str] | None = None, *, structur
     try:
         content = read(path)
         with line_numbers(content):
-            sections = check_structure(content)
+            params = check_structure(content)
         if not structure_only:
-            _check_models(content, sections, set() if passed is None else passed)
+            _check_models(content, params, set() if passed is None else passed)
     except UserError as error:
         said = str(error).replace(str(path), PARAMS.name)
         lines = said.splitlines()
@@ -150,19 +150,18 @@ def campaign(edits: int) -> dict[str, Any]:
     }
 
 
-def _check_models(content: CommentedMap, sections: Sections, passed: set[str]) -> None:
+def _check_models(content: CommentedMap, params: Params, passed: set[str]) -> None:
     # Keras takes seconds to import, which the check of the structure need not wait for.
     import keras
 
     from stages.check_models.fitting_data import check_models
     from stages.check_params.classes import check_classes
 
-    seed, pictures = sections.training.seed, sections.pictures.weights
-    declared = {
-        name: repr((name, model, pictures.get(name))) for name, model in (sections.baselines | sections.nets).items()
-    }
-    baselines = {name: each for name, each in sections.baselines.items() if declared[name] not in passed}
-    nets = {name: each for name, each in sections.nets.items() if declared[name] not in passed}
+    baselines, nets = params.baselines.root, params.nets.root
+    seed, pictures = params.training.seed, params.pictures.weights
+    declared = {name: repr((name, model, pictures.get(name))) for name, model in (baselines | nets).items()}
+    baselines = {name: each for name, each in baselines.items() if declared[name] not in passed}
+    nets = {name: each for name, each in nets.items() if declared[name] not in passed}
     keras.backend.clear_session()
     with line_numbers(content):
         check_classes(baselines, nets, seed)

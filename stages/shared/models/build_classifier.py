@@ -1,14 +1,14 @@
-"""From a baseline's declaration to an unfitted scikit-learn classifier."""
+"""Builds the unfitted scikit-learn classifier of a declared baseline."""
 
 import inspect
 import re
+import warnings
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin, clone
 from sklearn.utils import all_estimators
-from sklearn.utils._param_validation import InvalidParameterError
 
 from stages.shared.errors import unknown_name
 from stages.shared.params.mistakes import declaration_error, describe
@@ -16,32 +16,31 @@ from stages.shared.params.yaml_file import Place
 
 
 def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place) -> ClassifierMixin:
-    """Make the declared classifier.
+    """Build a declared classifier.
 
     Parameters
     ----------
     class_name : str
         Name of a scikit-learn classifier.
     settings : mapping
-        Its arguments. A mapping with the key `class` stands for a further classifier (of a meta-estimator),
-        and may stand in a list.
+        Its arguments. A mapping with the key `class` stands for a further classifier (of a meta-estimator), also in
+        a list.
     seed : int
-        Given to every classifier that takes `random_state` and declares none (null is none too).
+        The `random_state` of every classifier that has one and does not declare it, or declares null.
     where : Place
-        Where the declaration stands in params.yaml, for messages.
+        Place of the declaration in params.yaml.
 
     Raises
     ------
     DeclarationError
-        No such classifier, a setting it does not take, or a value it refuses.
+        The classifier or one of its settings is unknown, or scikit-learn refuses a value.
     """
     known = classifiers()
     if class_name not in known:
         raise declaration_error((*where, "class"), unknown_name(class_name, known, "scikit-learn classifier"))
-    cls = known[class_name]
     if "n_jobs" in settings:
         raise declaration_error((*where, "n_jobs"), "leave it out; training.threads sets how many cores are used")
-    accepted = settings_of(cls)
+    accepted = settings_of(known[class_name])
     for key in settings:
         if key not in accepted:
             raise declaration_error((*where, key), unknown_name(key, accepted, f"setting of {class_name}:"))
@@ -49,23 +48,16 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
     if "random_state" in accepted and arguments.get("random_state") is None:
         arguments["random_state"] = seed
     try:
-        model: BaseEstimator = cls(**arguments)
-        model._validate_params()
-    except InvalidParameterError as error:
-        said = " ".join(str(error).split())
-        # "The 'C' parameter of LinearSVC must be a float in the range (0.0, inf). Got -1.0 instead."
-        found = re.fullmatch(r"The '(\w+)' parameter of \w+ (must be .*)\. Got .* instead\.", said)
-        if found is None or found[1] not in settings:
-            raise declaration_error(where, said) from None
-        raise declaration_error((*where, found[1]), f"is {describe(settings[found[1]])}: {found[2]}") from None
-    except TypeError as error:
-        raise declaration_error(where, f"{class_name} cannot be made: {error}") from None
+        model = known[class_name](**arguments)
+    except TypeError as error:  # an argument without a default is missing
+        raise declaration_error(where, f"{class_name} cannot be created: {error}") from None
+    _check_values(model, settings, where)
     return model
 
 
 @cache
 def classifiers() -> dict[str, type[ClassifierMixin]]:
-    """Return the classifiers that can be named, by name."""
+    """Return the classifiers that can be declared, by name."""
     return dict(all_estimators(type_filter="classifier"))
 
 
@@ -74,16 +66,32 @@ def settings_of(cls: type[ClassifierMixin]) -> set[str]:
     return set(inspect.signature(cls.__init__).parameters) - {"self", "n_jobs"}
 
 
+def _check_values(model: ClassifierMixin, settings: Mapping[str, Any], where: Place) -> None:
+    """Raise DeclarationError for a value that scikit-learn refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # training repeats them
+        try:
+            # scikit-learn checks values only in `fit`, before it looks at the images, of which there are none.
+            clone(model).fit(None, [0, 1])
+        except Exception as error:  # of many types, because there are no images
+            # "The 'C' parameter of LinearSVC must be a float in the range (0.0, inf). Got -1.0 instead."
+            refused = re.fullmatch(r"The '(\w+)' parameter of \w+ (must be .*)\. Got .* instead\.", str(error), re.S)
+            if refused:
+                key, allowed = refused.groups()
+                text = f"is {describe(settings.get(key))}: {allowed}"
+                raise declaration_error((*where, key), text) from None
+
+
 def _resolved(value: Any, seed: int, where: Place) -> Any:
+    """Return the value of a setting with the classifiers that its mappings declare."""
     if isinstance(value, Mapping) and "class" in value:
         name = value["class"]
         if not isinstance(name, str):
-            raise declaration_error(
-                (*where, "class"), f"is {describe(name)}: must be the name of a scikit-learn classifier"
-            )
+            text = f"is {describe(name)}: must be the name of a scikit-learn classifier"
+            raise declaration_error((*where, "class"), text)
         return build(name, {key: item for key, item in value.items() if key != "class"}, seed, where)
     if isinstance(value, list):
         items = [_resolved(item, seed, (*where, position)) for position, item in enumerate(value)]
-        # scikit-learn wants (name, estimator) pairs as tuples.
+        # scikit-learn takes pairs of a name and an estimator only as tuples.
         return [tuple(item) if isinstance(item, list) else item for item in items]
     return value

@@ -1,24 +1,15 @@
-"""Section `baselines`: scikit-learn classifiers, each a class and its settings in scikit-learn's own words."""
+"""Section `baselines`: scikit-learn classifiers, each declared by its class and its settings."""
 
-from typing import Any
+from typing import Annotated
 
-from pydantic import RootModel, field_validator
+from pydantic import RootModel
 
-from stages.shared.errors import UserError
 from stages.shared.params.declared import Declared
-from stages.shared.params.settings import check_names, load_section
+from stages.shared.params.settings import load_section, names_of, one_of
 
 
-class Baselines(RootModel[dict[str, Declared]]):
+class Baselines(RootModel[Annotated[dict[str, Declared], names_of("baseline")]]):
     """The section: name -> classifier, in the file's order."""
-
-    @field_validator("root", mode="before")
-    @classmethod
-    def _named(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            raise ValueError("must be a mapping of name -> classifier ('{}' for none)")
-        check_names(value, "baseline")
-        return value
 
 
 def load() -> dict[str, Declared]:
@@ -28,7 +19,4 @@ def load() -> dict[str, Declared]:
 
 def load_one(name: str) -> Declared:
     """Read and check the section and return one baseline; raises UserError."""
-    declared = load()
-    if name not in declared:
-        raise UserError(f"params.yaml declares no baseline '{name}'; it declares {', '.join(declared) or 'none'}")
-    return declared[name]
+    return one_of(load(), name, "baseline")

@@ -1,4 +1,4 @@
-"""How params.yaml declares an object of a library: its class and settings, in the library's own words."""
+"""Declaration of an object of a library by its class and settings."""
 
 from typing import Any
 
@@ -8,19 +8,14 @@ from stages.shared.params.settings import Settings
 
 
 class Declared(Settings):
-    """A class and its settings.
-
-    Attributes
-    ----------
-    class_ : str
-        Name of the class; `class` in the file.
-    """
+    """The class and settings of an object of a library, as the library names them."""
 
     model_config = ConfigDict(extra="allow")
 
     class_: str = Field(alias="class")
+    """Name of the class."""
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The class's arguments, as the file gives them."""
+        """The arguments of the class, as the file gives them."""
         return dict(self.model_extra or {})

@@ -1,92 +1,66 @@
-"""Section `fetch`: where the data set comes from."""
+"""Section `fetch`: the source of the data set."""
 
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from stages.shared.params.mistakes import error_below
 from stages.shared.params.settings import Settings, load_section
 
+PositiveInt = Annotated[int, Field(ge=1)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class OpenML(Settings):
-    """A data set of OpenML, by name and version or by number.
-
-    Attributes
-    ----------
-    name : str or None
-        Its name; mnist_784 is the one the notebook loads.
-    version : int or None
-        Its version; needed with a name, so that a later upload changes nothing.
-    data_id : int or None
-        Its number, in place of name and version.
-    train_rows : int or None
-        How many of its first rows are the data set's own training part; OpenML does not tell.
-    server : str or None
-        Address of a mirror in place of OpenML itself.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "if": {"properties": {"name": {"type": "string"}}, "required": ["name"]},
-            "then": {
-                "properties": {"version": {"type": "integer"}, "data_id": {"type": "null"}},
-                "required": ["version"],
-            },
-            "else": {"properties": {"data_id": {"type": "integer"}}, "required": ["data_id"]},
-        }
-    )
+    """A data set of OpenML, by name and version or by id."""
 
     name: str | None = None
-    version: Annotated[int, Field(ge=1)] | None = None
-    data_id: Annotated[int, Field(ge=1)] | None = None
-    train_rows: Annotated[int, Field(ge=1)] | None = None
+    """Name of the data set; the notebook loads mnist_784."""
+
+    version: PositiveInt | None = None
+    """Version of the data set; required with a name, so that later uploads change nothing."""
+
+    data_id: PositiveInt | None = None
+    """Id of the data set, instead of name and version."""
+
+    train_rows: PositiveInt | None = None
+    """Number of rows, from the first, that form the data set's own training set; OpenML does not provide it."""
+
     server: str | None = None
+    """Address of a mirror of OpenML."""
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _name_or_id(self) -> Self:
         if (self.name is None) == (self.data_id is None):
-            raise ValueError("name one data set: either 'name' with 'version', or 'data_id'")
+            raise error_below((), "must declare one data set: either 'name' with 'version', or 'data_id'")
         if self.name is not None and self.version is None:
-            raise ValueError("'version' is missing beside 'name'; without it a later upload would change the data")
+            raise error_below(("version",), "missing beside 'name'; without it, a later upload would change the data")
         return self
 
 
 class Checksums(Settings):
-    """SHA-256 of the fetched arrays' bytes (row-major, without any header); null leaves one unchecked."""
+    """SHA-256 of the bytes of the fetched arrays (row-major, without a header); null is not checked."""
 
     images: Sha256 | None = None
     labels: Sha256 | None = None
 
 
 class Fetch(Settings):
-    """The section.
-
-    Attributes
-    ----------
-    source : str
-        A folder or an http(s) address with the four IDX files of MNIST's names, gzipped or not; or "openml".
-    openml : OpenML or None
-        Which data set, where the source is "openml".
-    sha256 : Checksums or None
-        What the arrays must hash to.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "if": {"properties": {"source": {"const": "openml"}}},
-            "then": {"properties": {"openml": {"type": "object"}}, "required": ["openml"]},
-        }
-    )
+    """The section."""
 
     source: Annotated[str, StringConstraints(min_length=1)]
+    """A folder or an http(s) address of the four IDX files named as MNIST's, gzipped or not; or "openml"."""
+
     openml: OpenML | None = None
+    """The data set, if the source is "openml"."""
+
     sha256: Checksums | None = None
+    """Expected checksums of the arrays."""
 
     @model_validator(mode="after")
-    def _openml_is_named(self) -> Self:
+    def _openml_is_declared(self) -> Self:
         if self.source == "openml" and self.openml is None:
-            raise ValueError("'openml' is missing: with source openml it names the data set")
+            raise error_below(("openml",), "missing; it declares the data set when the source is openml")
         return self
 
 

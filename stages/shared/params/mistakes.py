@@ -1,4 +1,4 @@
-"""Mistakes in params.yaml as sentences with file, line, key and value."""
+"""Mistakes in params.yaml: messages with line, place and value."""
 
 import math
 import re
@@ -39,9 +39,7 @@ class DeclarationError(UserError):
 
     def __init__(self, *mistakes: Mistake) -> None:
         self.mistakes = mistakes
-        super().__init__(
-            "\n".join(f"{PARAMS}: {one_line(dotted(place))}: {one_line(text)}" for place, text in mistakes)
-        )
+        super().__init__("\n".join(_message(mistake) for mistake in mistakes))
 
 
 def declaration_error(place: Place, text: str) -> DeclarationError:
@@ -66,10 +64,7 @@ def line_numbers(content: CommentedMap) -> Iterator[None]:
     try:
         yield
     except DeclarationError as error:
-        lines = [
-            f"{PARAMS}, line {line_of(content, place)}: {one_line(dotted(place))}: {one_line(text)}"
-            for place, text in error.mistakes
-        ]
+        lines = [_message(mistake, f", line {line_of(content, mistake.place)}") for mistake in error.mistakes]
         raise UserError("\n".join(lines)) from None
 
 
@@ -79,7 +74,7 @@ def error_below(below: Place, text: str) -> PydanticCustomError:
     Parameters
     ----------
     below : tuple
-        The keys from the validated value down to the mistake.
+        The keys from the validated value down to the mistake; empty for the value itself.
     text : str
         What is wrong, and what is allowed.
     """
@@ -87,7 +82,7 @@ def error_below(below: Place, text: str) -> PydanticCustomError:
 
 
 def from_pydantic(prefix: Place, details: ErrorDetails) -> Mistake:
-    """Turn one pydantic error into a mistake.
+    """Convert a pydantic error to a mistake.
 
     Parameters
     ----------
@@ -103,23 +98,21 @@ def from_pydantic(prefix: Place, details: ErrorDetails) -> Mistake:
         return Mistake(place, "missing")
     if details["type"] == "invalid_key" or place[-1] == "[key]":
         return Mistake(place[:-1] if place[-1] == "[key]" else place, "the key must be a string")
-    if details["type"] == "value_error" and isinstance(details["input"], Mapping):
-        return Mistake(place, str(context["error"]))
-    # pydantic's own words: "Input should be a valid integer", "List should have at least 2 items after validation".
+    # pydantic's messages: "Input should be a valid integer", "List should have at least 2 items after validation".
     allowed = re.sub(r"^\w+ should ", "must ", details["msg"].removeprefix("Value error, "))
-    allowed = allowed.replace(" after validation", "").replace("a valid dictionary", "a mapping")
+    allowed = allowed.replace(" after validation", "").replace("a valid dictionary", "a mapping ({} if empty)")
     if details["type"] == "string_pattern_mismatch":
         allowed = f"must match {context['pattern']}"
     return Mistake(place, f"is {describe(details['input'])}: {allowed}")
 
 
 def dotted(place: Place) -> str:
-    """Write a place as DVC does: keys with dots between them."""
+    """Return a place as DVC writes it, with dots between the keys."""
     return ".".join(key if isinstance(key, str) else describe(key) for key in place)
 
 
 def describe(value: object) -> str:
-    """Write a value as it appears in the file: strings in quotes, null, true, "a mapping", "a list"."""
+    """Return a value as the file writes it: strings in quotes, null, true, "a mapping", "a list"."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -133,3 +126,7 @@ def describe(value: object) -> str:
     if isinstance(value, float) and math.isnan(value):
         return "not a number (.nan)"
     return str(value)
+
+
+def _message(mistake: Mistake, line: str = "") -> str:
+    return f"{PARAMS}{line}: {one_line(dotted(mistake.place))}: {one_line(mistake.text)}"

@@ -1,64 +1,48 @@
-"""Section `pictures`: how the weights are drawn."""
+"""Section `pictures`: how weights are drawn."""
 
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from stages.shared.params.mistakes import error_below
 from stages.shared.params.settings import Settings, load_section
 
-MAPS_AT_MOST = 128  # of one layer that are drawn, the first; more would be too small to see
+MAPS_AT_MOST = 128  # per layer, the first ones; more would be too small to see
 
 Count = Annotated[int, Field(ge=1, le=100)]
 
 
 class WeightMap(Settings):
-    """How one layer's (or linear baseline's) weights are drawn.
-
-    Attributes
-    ----------
-    columns : int or None
-        Maps side by side; None chooses a grid that fits.
-    rows : int or None
-        Rows of maps; None takes as many as are needed.
-    range : float or None
-        The weight that is drawn in full colour; None takes the largest.
-    """
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "if": {"properties": {"rows": {"type": "integer"}}, "required": ["rows"]},
-            "then": {"properties": {"columns": {"type": "integer"}}, "required": ["columns"]},
-        }
-    )
+    """How the weights of one layer, or of a linear baseline, are drawn."""
 
     columns: Count | None = None
+    """Number of maps side by side; null chooses a grid that fits."""
+
     rows: Count | None = None
+    """Number of rows of maps; null draws as many as needed."""
+
     range: Annotated[float, Field(gt=0)] | None = None
+    """The absolute weight drawn in full colour; null is the largest."""
 
     @model_validator(mode="after")
-    def _columns_first(self) -> Self:
+    def _rows_need_columns(self) -> Self:
         if self.rows is not None and self.columns is None:
-            raise ValueError("'rows' goes with 'columns': give both, 'columns' alone or neither")
+            raise error_below(("rows",), "needs 'columns': declare both, 'columns' alone or neither")
         return self
 
     def grid(self, maps: int) -> tuple[int, int] | None:
-        """Return rows and columns for a layer of so many maps; None leaves them to the drawing."""
+        """Return rows and columns for this number of maps; None if the grid is not declared."""
         if self.columns is None:
             return None
         return self.rows or -(-min(maps, MAPS_AT_MOST) // self.columns), self.columns
 
 
 class Pictures(Settings):
-    """The section.
-
-    Attributes
-    ----------
-    weights : dict of str to dict of str to WeightMap
-        Model -> layer -> how to draw it; the layer of a linear baseline is "coefficients". What is not named
-        is drawn with the defaults.
-    """
+    """The section."""
 
     weights: dict[str, dict[str, WeightMap]]
+    """Model -> layer -> how to draw it, for layers not drawn by the defaults; the layer of a linear baseline is
+    "coefficients"."""
 
 
 def load() -> Pictures:

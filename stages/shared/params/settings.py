@@ -1,24 +1,17 @@
-"""What the sections of params.yaml share: strict mappings, names of models and layers, reading a section."""
+"""Base of the sections of params.yaml: strict mappings, names of models and layers, reading a section."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 from ruamel.yaml.comments import CommentedMap
 
-from stages.shared.errors import unknown_name
-from stages.shared.params.mistakes import (
-    DeclarationError,
-    declaration_error,
-    describe,
-    error_below,
-    from_pydantic,
-    line_numbers,
-)
+from stages.shared.errors import UserError, unknown_name
+from stages.shared.params.mistakes import DeclarationError, Mistake, describe, error_below, from_pydantic, line_numbers
 from stages.shared.params.yaml_file import plain, read
 
 Section = TypeVar("Section", bound=BaseModel)
+Model = TypeVar("Model")
 
 
 class Settings(BaseModel):
@@ -30,13 +23,15 @@ class Settings(BaseModel):
         An unknown key, or a value of a wrong type.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
+    model_config = ConfigDict(
+        strict=True, extra="forbid", allow_inf_nan=False, frozen=True, use_attribute_docstrings=True
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise PydanticCustomError("not_a_mapping", "must be a mapping of settings")
+            raise ValueError("must be a mapping of settings")
         if cls.model_config.get("extra") == "forbid":
             allowed = [field.alias or name for name, field in cls.model_fields.items()]
             for key in data:
@@ -46,7 +41,7 @@ class Settings(BaseModel):
 
 
 def load_section(name: str, model: type[Section]) -> Section:
-    """Read params.yaml and check one section of it.
+    """Read params.yaml and return one section of it.
 
     Parameters
     ----------
@@ -58,7 +53,7 @@ def load_section(name: str, model: type[Section]) -> Section:
     Raises
     ------
     UserError
-        One line per mistake.
+        The section is missing or has mistakes; one line per mistake.
     """
     content = read()
     with line_numbers(content):
@@ -70,10 +65,8 @@ def check_section(name: str, model: type[Section], content: CommentedMap) -> Sec
 
     Parameters
     ----------
-    name : str
-        The section's key.
-    model : type
-        The pydantic model that describes it.
+    name, model : str, type
+        As in `load_section`.
     content : CommentedMap
         The whole file, as `yaml_file.read` returns it.
 
@@ -83,35 +76,42 @@ def check_section(name: str, model: type[Section], content: CommentedMap) -> Sec
         The section is missing, or its mistakes.
     """
     if name not in content:
-        raise declaration_error((name,), "the section is missing")
+        raise DeclarationError(Mistake((name,), "the section is missing"))
     try:
         return model.model_validate(plain(content[name]))
     except ValidationError as error:
         raise DeclarationError(*(from_pydantic((name,), details) for details in error.errors())) from None
 
 
-def check_names(names: Iterable[object], what: str) -> None:
-    """Refuse a name of a model or layer that DVC or a file name cannot hold.
+def names_of(kind: str) -> BeforeValidator:
+    """Return the validator of a mapping whose keys name models or layers.
+
+    It refuses names that DVC or a file name cannot hold: what is not a string, has characters other than ASCII letters,
+    digits, hyphens and underscores, consists of digits, or begins with a hyphen, as command-line options do.
 
     Parameters
     ----------
-    names : iterable
-        Keys of a mapping in params.yaml.
-    what : str
-        What they name, for the message.
-
-    Raises
-    ------
-    PydanticCustomError
-        A name that is not a string, has characters other than ASCII letters, digits, hyphens and underscores, consists
-        of digits, or begins with a hyphen, which a command line takes for an option.
+    kind : str
+        What the keys name, for messages.
     """
-    for name in names:
-        text = str(name)
-        allowed = text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-        if not isinstance(name, str) or not allowed or text.isdigit() or text.startswith("-"):
-            raise error_below(
-                (name,),  # type: ignore[arg-type]
-                f"{describe(name)} cannot be the name of a {what}; allowed are letters, digits, hyphens and "
-                "underscores, not digits alone, and no hyphen at the beginning",
-            )
+
+    def check(value: Any) -> Any:
+        for name in value if isinstance(value, dict) else ():
+            text = str(name)
+            allowed = text.isascii() and text.replace("-", "").replace("_", "").isalnum()
+            if not isinstance(name, str) or not allowed or text.isdigit() or text.startswith("-"):
+                raise error_below(
+                    (name,),
+                    f"{describe(name)} cannot be the name of a {kind}; allowed are letters, digits, hyphens and "
+                    "underscores, not digits alone, and no hyphen at the beginning",
+                )
+        return value
+
+    return BeforeValidator(check)
+
+
+def one_of(models: Mapping[str, Model], name: str, kind: str) -> Model:
+    """Return the model of this name; raises UserError if params.yaml does not declare it."""
+    if name not in models:
+        raise UserError(f"params.yaml declares no {kind} '{name}'; it declares {', '.join(models) or 'none'}")
+    return models[name]

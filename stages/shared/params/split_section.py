@@ -1,4 +1,4 @@
-"""Section `split`: which rows train, validate and test."""
+"""Section `split`: the training, validation and test sets."""
 
 from typing import Annotated, Any
 
@@ -10,6 +10,7 @@ OFFICIAL = "official"
 
 
 def _share_or_official(value: Any) -> Any:
+    # pydantic would report both types of a union.
     if value == OFFICIAL or (isinstance(value, float) and 0 < value < 1):
         return value
     raise ValueError(f"must be a share above 0 and below 1, or '{OFFICIAL}'")
@@ -19,27 +20,22 @@ SHARE_OR_OFFICIAL = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclus
 
 
 class Split(Settings):
-    """The section.
-
-    Attributes
-    ----------
-    rows : int or None
-        Size of a stratified subset of the whole data set; None takes all rows.
-    test : float or "official"
-        Share of the rows kept for testing, or the data set's own test rows.
-    validation : float
-        Share of the remaining rows that decides epochs and choices; 0 leaves all of them to training.
-    random_state : int
-        Seed of the division; 42 is the notebook's.
-    class_names : list of str or None
-        Names in the order of the sorted labels, in place of the labels themselves.
-    """
+    """The section."""
 
     rows: Annotated[int, Field(ge=10)] | None = None
+    """Size of a stratified subset of the data set; null takes all rows."""
+
     test: Annotated[Any, BeforeValidator(_share_or_official), WithJsonSchema(SHARE_OR_OFFICIAL)]
+    """Share of the rows used for testing, or "official", the data set's own test rows."""
+
     validation: Annotated[float, Field(ge=0, lt=1)]
+    """Share of the remaining rows used for validation, which decides epochs and choices; 0 trains on all of them."""
+
     random_state: Annotated[int, Field(ge=0, lt=2**32)]
+    """Seed of the split; the notebook's is 42."""
+
     class_names: Annotated[list[str], Field(min_length=2)] | None = None
+    """Names in the order of the sorted labels; null takes the labels."""
 
 
 def load() -> Split:

@@ -1,4 +1,4 @@
-"""Section `training`: what all models share."""
+"""Section `training`: settings of all models."""
 
 from typing import Annotated
 
@@ -11,21 +11,16 @@ Threads = Annotated[int, Field(ge=0)]
 
 
 class Training(Settings):
-    """The section.
-
-    Attributes
-    ----------
-    seed : int
-        Of every random number in training, unless a model names its own.
-    threads : int
-        How many processor cores a computation is divided among, unless a net names its own; 0 takes all.
-    train_accuracy_rows : int or None
-        Number of training rows that the training accuracy is measured on; None takes all.
-    """
+    """The section."""
 
     seed: Seed
+    """Seed of all random numbers in training, unless a net has its own."""
+
     threads: Threads
+    """Number of processor cores, unless a net has its own; 0 takes all."""
+
     train_accuracy_rows: Annotated[int, Field(ge=1)] | None
+    """Number of training rows for the training accuracy; null takes all."""
 
 
 def load() -> Training:

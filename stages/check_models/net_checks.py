@@ -1,0 +1,59 @@
+"""Checks of a net and its optimiser that take a computation."""
+
+import keras
+
+from stages.shared.models.keras_objects import reason
+from stages.shared.params.mistakes import declaration_error
+from stages.shared.params.yaml_file import Place
+
+
+def check_step(optimizer: keras.optimizers.Optimizer, where: Place) -> None:
+    """Refuse an optimiser that cannot make a step with its settings; it is not changed.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        Some of its settings are first used in a step.
+    where : Place
+        Place of the declaration in params.yaml.
+
+    Raises
+    ------
+    DeclarationError
+        The step fails.
+    """
+    weights = keras.Variable([[0.5, -0.5]])
+    try:
+        type(optimizer).from_config(optimizer.get_config()).apply([keras.ops.ones((1, 2))], [weights])
+    except Exception as error:  # errors of Keras, TensorFlow and NumPy, of many types
+        text = f"{type(optimizer).__name__} cannot use its settings: {reason(error)}"
+        raise declaration_error(where, text) from None
+
+
+def check_probabilities(model: keras.Model, where: Place) -> None:
+    """Refuse a net whose output is not a probability distribution over the classes.
+
+    Parameters
+    ----------
+    model : keras.Model
+        An untrained net; it is applied to a blank and a grey image.
+    where : Place
+        Place of the declaration in params.yaml.
+
+    Raises
+    ------
+    DeclarationError
+        An output is negative, NaN, or does not add up to 1, or the computation fails.
+    """
+    height, width = model.input_shape[1:3]
+    blank_and_grey = keras.ops.stack([keras.ops.zeros((height, width, 1)), keras.ops.full((height, width, 1), 0.5)])
+    try:
+        output = keras.ops.convert_to_numpy(model(blank_and_grey, training=False)).astype("float64")
+    except Exception as error:  # as in `check_step`
+        raise declaration_error(where, f"this net cannot compute an output: {reason(error)}") from None
+    # `not`, because every comparison with NaN is false.
+    if not ((output >= 0).all() and abs(output.sum(axis=1) - 1).max() <= 1e-2):
+        raise declaration_error(
+            (*where, "layers", model.output_names[0], "activation"),
+            "the last layer must return probabilities, which add up to 1: write 'activation: softmax'",
+        )
