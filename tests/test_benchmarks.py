@@ -271,10 +271,10 @@ def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         bench_main()
 
 
-def folder_with(parts: tuple[str, ...], folder: Path) -> Path:
-    for part in parts:
-        (folder / part).parent.mkdir(parents=True, exist_ok=True)
-        (folder / part).symlink_to(ROOT / part)
+def folder_with(paths: tuple[str, ...], folder: Path) -> Path:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).symlink_to(ROOT / path)
     (folder / "reports").mkdir()
     return folder
 

@@ -1,4 +1,4 @@
-"""The fast support vector machine against scikit-learn's own, with and without scikit-learn-intelex."""
+"""FastSVC compared with scikit-learn's SVC, with and without scikit-learn-intelex."""
 
 import io
 import sys
@@ -22,7 +22,7 @@ CLASSES = pytest.mark.parametrize("n_classes", [2, 5])
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 KERNELS = pytest.mark.parametrize("kernel", ["linear", "poly", "rbf", "sigmoid"])
 
-# What scikit-learn's own tests expect of SVC.
+# The failures that scikit-learn's own tests expect of SVC.
 SVC_FAILURES = {
     "check_sample_weight_equivalence_on_dense_data": "weighting a sample is not the same as repeating it",
     "check_sample_weight_equivalence_on_sparse_data": "weighting a sample is not the same as repeating it",
@@ -36,7 +36,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture(params=["oneDAL", "libsvm"])
 def solver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Let `fit` use one solver, then the other."""
+    """Fit by each of the two solvers."""
     if request.param == "oneDAL":
         pytest.importorskip("sklearnex")
     else:
@@ -47,7 +47,7 @@ def solver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
 def clouds(
     rng: np.random.Generator, n: int, n_classes: int, dtype: DTypeLike = np.float64
 ) -> tuple[NDArray[Any], NDArray[np.str_]]:
-    """Draw overlapping classes of 12 features in 0-1, and name them out of alphabetical order."""
+    """Return overlapping classes with 12 features in 0-1, whose labels are not in alphabetical order."""
     codes = rng.integers(0, n_classes, n)
     centres = np.random.default_rng(0).random((n_classes, 12))
     X = np.clip(centres[codes] + rng.normal(0, 0.3, (n, 12)), 0, 1)
@@ -55,20 +55,20 @@ def clouds(
 
 
 @parametrize_with_checks([FastSVC()], expected_failed_checks=lambda _: SVC_FAILURES)
-def test_keeps_the_rules(estimator: FastSVC, check: Callable[[FastSVC], None], solver: str) -> None:
+def test_follows_scikit_learns_conventions(estimator: FastSVC, check: Callable[[FastSVC], None], solver: str) -> None:
     check(estimator)
 
 
 @CLASSES
 @KERNELS
 @DTYPES
-def test_learns_the_attributes_that_svc_does(
+def test_sets_the_same_attributes_as_svc(
     n_classes: int, kernel: str, dtype: DTypeLike, solver: str, rng: np.random.Generator
 ) -> None:
     X, y = clouds(rng, 200, n_classes, dtype)
     fast = vars(FastSVC(kernel=kernel).fit(X, y))
     slow = vars(SVC(kernel=kernel).fit(X, y))
-    assert fast.keys() == slow.keys()
+    assert fast.keys() == slow.keys(), "SVC's attributes have changed: adapt kernel_svm.fitted_attributes"
     for name, expected in slow.items():
         assert type(fast[name]) is type(expected), name
         if isinstance(expected, np.ndarray):
@@ -81,9 +81,11 @@ def test_learns_the_attributes_that_svc_does(
 
 @CLASSES
 @KERNELS
-def test_learns_nearly_the_same(n_classes: int, kernel: str, solver: str, rng: np.random.Generator) -> None:
+def test_learns_nearly_the_same_model_as_svc(
+    n_classes: int, kernel: str, solver: str, rng: np.random.Generator
+) -> None:
     X, y = clouds(rng, 500, n_classes)
-    # Sigmoid "kernels" are none for these data by default: there is more than one solution.
+    # By default the sigmoid function is not a kernel for these data, so the solution is not unique.
     settings = {"kernel": kernel, "gamma": 0.01} if kernel == "sigmoid" else {"kernel": kernel}
     fast, slow = FastSVC(**settings).fit(X, y), SVC(**settings).fit(X, y)
     queries, labels = clouds(rng, 500, n_classes)
@@ -104,7 +106,7 @@ def test_learns_nearly_the_same(n_classes: int, kernel: str, solver: str, rng: n
     ],
     ids=["ovo", "ovr", "break ties"],
 )
-def test_evaluates_a_fitted_state_as_svc_does(
+def test_predicts_as_svc_with_the_same_fitted_attributes(
     n_classes: int,
     kernel: str,
     dtype: DTypeLike,
@@ -123,9 +125,23 @@ def test_evaluates_a_fitted_state_as_svc_does(
     np.testing.assert_array_equal(model.predict(queries[:1]), same.predict(queries[:1]))
 
 
+@pytest.mark.parametrize("method", ["predict", "decision_function"])
+def test_svc_calls_the_private_methods_that_are_overridden(
+    method: str, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Otherwise predictions are right, but slow.
+    X, y = clouds(rng, 60, 3)
+    model = FastSVC().fit(X, y)
+    calls: list[int] = []
+    values = FastSVC._pairwise_values
+    monkeypatch.setattr(FastSVC, "_pairwise_values", lambda self, X: calls.append(len(X)) or values(self, X))
+    getattr(model, method)(X)
+    assert calls == [60], f"SVC.{method} has changed: adapt the private methods of kernel_svm.FastSVC"
+
+
 @CLASSES
 @KERNELS
-def test_takes_over_onedals_signs_and_order(n_classes: int, kernel: str, rng: np.random.Generator) -> None:
+def test_predicts_as_scikit_learn_intelex(n_classes: int, kernel: str, rng: np.random.Generator) -> None:
     sklearnex = pytest.importorskip("sklearnex.svm")
     X, y = clouds(rng, 200, n_classes)
     settings = {"kernel": kernel, "decision_function_shape": "ovo"}
@@ -134,24 +150,24 @@ def test_takes_over_onedals_signs_and_order(n_classes: int, kernel: str, rng: np
 
 
 @pytest.mark.parametrize("gamma", ["scale", "auto", 0.3, 0])
-def test_knows_every_gamma(gamma: Any, solver: str, rng: np.random.Generator) -> None:
+def test_every_setting_of_gamma(gamma: Any, solver: str, rng: np.random.Generator) -> None:
     X, y = clouds(rng, 200, 2, np.float32)
     fast, slow = FastSVC(gamma=gamma).fit(X, y), SVC(gamma=gamma).fit(X, y)
     assert fast._gamma == pytest.approx(slow._gamma, rel=1e-12)
     np.testing.assert_allclose(fast.decision_function(X), slow.decision_function(X), atol=0.01)
 
 
-def test_of_classes_with_as_many_votes_the_first_wins(solver: str, rng: np.random.Generator) -> None:
+def test_the_first_class_wins_a_tie_of_votes(solver: str, rng: np.random.Generator) -> None:
     X, y = clouds(rng, 60, 3)
     model = FastSVC().fit(X, y)
     model._dual_coef_ = np.zeros_like(model._dual_coef_)
-    # A value above 0 is a vote for the first of two: 0 wins against 1, 2 against 0, and 1 against 2.
+    # A positive value is a vote for the first of two classes: 0 wins against 1, 2 against 0, and 1 against 2.
     for intercept, winner in (([1, -1, 1], 0), ([-1, -1, 1], 1), ([0, 0, 0], 2)):
         model._intercept_ = np.array(intercept, np.float64)
         assert set(model.predict(X)) == set(plain(model).predict(X)) == {model.classes_[winner]}
 
 
-def test_breaking_ties_needs_one_value_a_class(solver: str, rng: np.random.Generator) -> None:
+def test_breaking_ties_needs_one_value_per_class(solver: str, rng: np.random.Generator) -> None:
     X, y = clouds(rng, 60, 3)
     model = FastSVC(break_ties=True, decision_function_shape="ovo").fit(X, y)
     with pytest.raises(ValueError, match="break_ties must be False"):
@@ -169,9 +185,9 @@ def test_fits_the_same_bytes_again(dtype: DTypeLike, solver: str, rng: np.random
 @pytest.mark.parametrize(
     "settings",
     [{"class_weight": "balanced"}, {"max_iter": 10_000}, {"kernel": "precomputed"}, {"kernel": np.inner}],
-    ids=["class_weight", "max_iter", "precomputed", "own kernel"],
+    ids=["class_weight", "max_iter", "precomputed", "callable"],
 )
-def test_leaves_other_problems_to_libsvm(
+def test_libsvm_fits_other_problems(
     settings: dict[str, Any], rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(kernel_svm, "onedal_svc")
@@ -183,7 +199,7 @@ def test_leaves_other_problems_to_libsvm(
     np.testing.assert_array_equal(fast.predict(X), slow.predict(X))
 
 
-def test_leaves_weights_sparse_data_and_probabilities_to_libsvm(
+def test_libsvm_fits_weights_sparse_data_and_probabilities(
     rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(kernel_svm, "onedal_svc")
@@ -212,7 +228,7 @@ def test_fits_without_onedal(rng: np.random.Generator, monkeypatch: pytest.Monke
     np.testing.assert_array_equal(fast.dual_coef_, slow.dual_coef_)
 
 
-def test_warns_if_onedal_gives_up(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warns_if_onedal_stops_early(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("sklearnex")
     monkeypatch.setattr(kernel_svm, "ONEDAL_ITERATIONS", 1)
     X, y = clouds(rng, 500, 2)
@@ -221,7 +237,7 @@ def test_warns_if_onedal_gives_up(rng: np.random.Generator, monkeypatch: pytest.
     assert model.fit_status_ == 1
 
 
-def test_refuses_what_svc_refuses(solver: str, rng: np.random.Generator) -> None:
+def test_raises_the_errors_of_svc(solver: str, rng: np.random.Generator) -> None:
     X, y = clouds(rng, 60, 3)
     with pytest.raises(NotFittedError):
         FastSVC().decision_function(X)
@@ -237,7 +253,9 @@ def test_refuses_what_svc_refuses(solver: str, rng: np.random.Generator) -> None
 
 
 @CLASSES
-def test_a_plain_model_survives_the_disk(n_classes: int, solver: str, rng: np.random.Generator) -> None:
+def test_a_plain_model_is_the_same_after_saving_and_loading(
+    n_classes: int, solver: str, rng: np.random.Generator
+) -> None:
     X, y = clouds(rng, 200, n_classes, np.float32)
     model = FastSVC(C=5).fit(X, y)
     stored = skops.io.dumps(plain(model))
@@ -248,7 +266,7 @@ def test_a_plain_model_survives_the_disk(n_classes: int, solver: str, rng: np.ra
     np.testing.assert_array_equal(accelerated(loaded).decision_function(X), model.decision_function(X))
 
 
-def test_a_model_can_change_its_class_and_back(rng: np.random.Generator) -> None:
+def test_a_fitted_model_is_converted_and_back(rng: np.random.Generator) -> None:
     X, y = clouds(rng, 60, 3)
     model = SVC(C=2, decision_function_shape="ovo").fit(X, y)
     before = dict(vars(model))
@@ -262,7 +280,7 @@ def test_a_model_can_change_its_class_and_back(rng: np.random.Generator) -> None
     assert all(vars(model)[name] is value for name, value in before.items())
 
 
-def test_an_unfitted_model_can_change_its_class() -> None:
+def test_an_unfitted_model_is_converted_and_back() -> None:
     fast = accelerated(SVC(C=2))
     assert fast.get_params() == plain(fast).get_params() == SVC(C=2).get_params()
     with pytest.raises(NotFittedError):

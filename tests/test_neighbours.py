@@ -1,4 +1,4 @@
-"""The fast nearest neighbours against scikit-learn's own, and against distances counted one by one."""
+"""The fast nearest neighbours compared with scikit-learn's and with distances computed one by one."""
 
 import pickle
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Collect the number of queries of each fast search."""
+    """Return a list that records the number of queries of each fast search."""
     numbers: list[int] = []
 
     def counted(train: NDArray[np.uint8], queries: NDArray[np.uint8], n_neighbors: int) -> tuple[Any, Any]:
@@ -49,7 +49,7 @@ def letters(rng: np.random.Generator, n: int) -> NDArray[np.str_]:
 
 
 def untied(model: KNeighborsClassifier, queries: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say for which queries the next row is farther than the last neighbour, which makes them unambiguous."""
+    """Return for each query whether its last neighbour is nearer than the next row, so that there is no tie."""
     distances = plain(model).kneighbors(queries, model.n_neighbors + 1)[0]
     return np.rint(255 * distances[:, -1]) > np.rint(255 * distances[:, -2])
 
@@ -57,7 +57,7 @@ def untied(model: KNeighborsClassifier, queries: NDArray[Any]) -> NDArray[np.boo
 def scikit_learns_failures(estimator: ExactNeighboursClassifier) -> dict[str, str]:
     if estimator.metric != "manhattan":
         return {}
-    reason = "scikit-learn's Manhattan distance of sparse matrices refuses 64-bit indices by an odd message"
+    reason = "the error of scikit-learn's Manhattan distance for sparse matrices with 64-bit indices is misleading"
     return {"check_estimator_sparse_array": reason, "check_estimator_sparse_matrix": reason}
 
 
@@ -65,8 +65,16 @@ def scikit_learns_failures(estimator: ExactNeighboursClassifier) -> dict[str, st
     [ExactNeighboursClassifier(), ExactNeighboursClassifier(metric="manhattan", algorithm="brute")],
     expected_failed_checks=scikit_learns_failures,
 )
-def test_keeps_the_rules(estimator: ExactNeighboursClassifier, check: Callable[..., None]) -> None:
+def test_follows_scikit_learns_conventions(estimator: ExactNeighboursClassifier, check: Callable[..., None]) -> None:
     check(estimator)
+
+
+def test_scikit_learn_has_the_private_attributes_that_are_read(rng: np.random.Generator) -> None:
+    train = fractions(rng, 20)
+    attributes = vars(KNeighborsClassifier(algorithm="brute", metric="manhattan").fit(train, letters(rng, 20)))
+    missing = {"_fit_method", "_fit_X"} - attributes.keys()
+    assert not missing, "scikit-learn has changed: adapt ExactNeighboursClassifier._rows_to_search"
+    assert attributes["_fit_method"] == "brute" and np.array_equal(attributes["_fit_X"], train)
 
 
 @DTYPES
@@ -80,14 +88,14 @@ def test_every_pixel_is_recovered(dtype: Any, monkeypatch: pytest.MonkeyPatch) -
 
 @DTYPES
 @pytest.mark.parametrize("value", [-1 / 255, 256 / 255, 0.5, 1e30, np.inf, np.nan])
-def test_one_value_that_is_no_pixel_spoils_the_matrix(dtype: Any, value: float) -> None:
+def test_a_matrix_with_one_other_value_has_no_pixels(dtype: Any, value: float) -> None:
     X = np.zeros((4, 5), dtype)
     X[3, 4] = value
     assert recover_pixels(X) is None
 
 
 @DTYPES
-def test_the_next_float_after_a_pixel_is_no_pixel(dtype: Any) -> None:
+def test_the_next_float_after_a_pixel_is_not_a_pixel(dtype: Any) -> None:
     X = np.full((1, 1), 51, dtype) / dtype(255)
     assert recover_pixels(X) == 51
     assert recover_pixels(np.nextafter(X, 1)) is None
@@ -98,18 +106,18 @@ def test_the_next_float_after_a_pixel_is_no_pixel(dtype: Any) -> None:
     [None, np.zeros(3), np.zeros((2, 2), np.uint8), np.zeros((2, 2), np.float16), csr_array((2, 2)), [["a"]]],
     ids=["None", "vector", "integers", "half precision", "sparse", "text"],
 )
-def test_only_matrices_of_single_and_double_precision_hold_pixels(X: Any) -> None:
+def test_only_matrices_of_float32_and_float64_have_pixels(X: Any) -> None:
     assert recover_pixels(X) is None
 
 
-def test_single_precision_fractions_in_double_precision_are_no_pixels() -> None:
+def test_float32_fractions_in_float64_are_not_pixels() -> None:
     assert recover_pixels((np.ones((1, 1), np.float32) / 255).astype(np.float64)) is None
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 7, 20, 1000])
 @pytest.mark.parametrize("n_neighbors", [1, 5, 30, 101])
 @pytest.mark.parametrize("levels", [2, 256], ids=["many ties", "few ties"])
-def test_nearest_rows_are_those_counted_one_by_one(
+def test_the_nearest_rows_are_those_of_distances_computed_one_by_one(
     chunk_rows: int, n_neighbors: int, levels: int, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "CHUNK_ROWS", chunk_rows)
@@ -123,13 +131,13 @@ def test_nearest_rows_are_those_counted_one_by_one(
 
 
 @pytest.mark.parametrize("n_features", [1, 16, 40])
-@pytest.mark.parametrize("ink", [0.0, 0.02, 0.3], ids=["all alike", "mostly background", "some background"])
+@pytest.mark.parametrize("ink", [0.0, 0.02, 0.3], ids=["all equal", "mostly background", "some background"])
 @pytest.mark.parametrize("background", [0, 90])
-def test_pixels_in_which_training_rows_are_alike_count(
+def test_pixels_that_are_equal_in_all_training_rows_are_counted(
     n_features: int, ink: float, background: int, rng: np.random.Generator
 ) -> None:
     train = np.full((60, n_features), background, np.uint8)
-    # More of it in some pixels than in others, as in digits.
+    # More ink in some pixels than in others, as in digits.
     inked = rng.random(train.shape) < ink * rng.random(n_features) * 2
     train[inked] = rng.integers(background, 256, inked.sum())
     queries = rng.integers(0, 256, (20, n_features), np.uint8)
@@ -174,7 +182,7 @@ def test_finds_scikit_learns_neighbours(
     np.testing.assert_array_equal(model.kneighbors(queries, return_distance=False), rows)
 
 
-def test_single_and_double_precision_may_meet(rng: np.random.Generator, searches: list[int]) -> None:
+def test_training_rows_and_queries_may_differ_in_precision(rng: np.random.Generator, searches: list[int]) -> None:
     train, queries = fractions(rng, 90, np.float32), fractions(rng, 20, np.float64)
     model = ExactNeighboursClassifier(metric="manhattan").fit(train, letters(rng, 90))
     np.testing.assert_allclose(model.kneighbors(queries)[0], plain(model).kneighbors(queries)[0], rtol=1e-6)
@@ -206,7 +214,7 @@ def test_predicts_as_scikit_learn_does(
     assert searches == [len(queries)] * 3
 
 
-def test_of_frequent_classes_the_first_wins(rng: np.random.Generator, searches: list[int]) -> None:
+def test_the_first_of_equally_frequent_classes_wins(rng: np.random.Generator, searches: list[int]) -> None:
     train = np.repeat(fractions(rng, 1), 4, axis=0)
     model = ExactNeighboursClassifier(4, metric="manhattan", algorithm="brute").fit(train, list("bbaa"))
     assert model.predict(train[:1]) == plain(model).predict(train[:1]) == "a"
@@ -245,7 +253,7 @@ def test_predicts_several_outputs(rng: np.random.Generator, searches: list[int])
     ],
     ids=["manhattan", "distance", "euclidean", "kd_tree"],
 )
-def test_leaves_other_floats_to_scikit_learn(
+def test_scikit_learn_searches_other_floats(
     settings: dict[str, Any], rng: np.random.Generator, searches: list[int]
 ) -> None:
     train, queries = rng.random((80, FEATURES)), rng.random((30, FEATURES))
@@ -267,7 +275,7 @@ def test_leaves_other_floats_to_scikit_learn(
     ],
     ids=["euclidean", "chebyshev", "ball_tree", "weighted"],
 )
-def test_leaves_other_searches_of_pixels_to_scikit_learn(
+def test_scikit_learn_does_other_searches_of_pixels(
     settings: dict[str, Any], rng: np.random.Generator, searches: list[int]
 ) -> None:
     train, queries = fractions(rng, 80), fractions(rng, 30)
@@ -277,7 +285,7 @@ def test_leaves_other_searches_of_pixels_to_scikit_learn(
     assert not searches
 
 
-def test_leaves_mixed_data_sparse_data_and_many_neighbours_to_scikit_learn(
+def test_scikit_learn_searches_mixed_data_sparse_data_and_many_neighbours(
     rng: np.random.Generator, searches: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(neighbours, "MOST_NEIGHBOURS", 9)
@@ -297,7 +305,7 @@ def test_leaves_mixed_data_sparse_data_and_many_neighbours_to_scikit_learn(
     assert not searches
 
 
-def test_refuses_what_scikit_learn_refuses(rng: np.random.Generator) -> None:
+def test_raises_the_errors_of_scikit_learn(rng: np.random.Generator) -> None:
     train = fractions(rng, 20)
     model = ExactNeighboursClassifier(metric="manhattan")
     for method in (model.predict, model.predict_proba, model.kneighbors):
@@ -319,7 +327,7 @@ def test_refuses_what_scikit_learn_refuses(rng: np.random.Generator) -> None:
         model.fit(train, letters(rng, 20)).kneighbors(train)
 
 
-def test_reads_tables_and_minds_their_column_names(rng: np.random.Generator, searches: list[int]) -> None:
+def test_reads_data_frames_and_checks_their_column_names(rng: np.random.Generator, searches: list[int]) -> None:
     train = fractions(rng, 50)
     table = pd.DataFrame(train, columns=[f"pixel {k}" for k in range(FEATURES)])
     model = ExactNeighboursClassifier(metric="manhattan").fit(table, letters(rng, 50))
@@ -330,7 +338,7 @@ def test_reads_tables_and_minds_their_column_names(rng: np.random.Generator, sea
     assert searches == [50, 50]
 
 
-def test_predicting_changes_nothing_in_the_model(rng: np.random.Generator, searches: list[int]) -> None:
+def test_predicting_does_not_change_the_model(rng: np.random.Generator, searches: list[int]) -> None:
     train = fractions(rng, 50)
     model = ExactNeighboursClassifier(metric="manhattan").fit(train, letters(rng, 50))
     before = pickle.dumps(model)
@@ -342,7 +350,7 @@ def test_predicting_changes_nothing_in_the_model(rng: np.random.Generator, searc
     np.testing.assert_array_equal(pickle.loads(before).predict(train), model.predict(train))
 
 
-def test_a_model_can_change_its_class_and_back(rng: np.random.Generator) -> None:
+def test_a_fitted_model_is_converted_and_back(rng: np.random.Generator) -> None:
     train, queries = fractions(rng, 50), fractions(rng, 20)
     model = KNeighborsClassifier(3, metric="manhattan", n_jobs=1).fit(train, letters(rng, 50))
     before = dict(vars(model))
@@ -360,7 +368,7 @@ def test_a_model_can_change_its_class_and_back(rng: np.random.Generator) -> None
     assert all(vars(model)[name] is value for name, value in before.items())
 
 
-def test_an_unfitted_model_can_change_its_class() -> None:
+def test_an_unfitted_model_is_converted_and_back() -> None:
     model = KNeighborsClassifier(3, metric="manhattan")
     fast = accelerated(model)
     assert fast.get_params() == plain(fast).get_params() == model.get_params()
