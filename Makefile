@@ -1,4 +1,4 @@
-# `make` sets up .venv and runs the pipeline; `make help` lists the rest.
+# `make` sets up .venv and runs the pipeline; `make help` lists all targets.
 .DEFAULT_GOAL := repro
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -9,67 +9,70 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REMOTES_STAMP := $(VENV)/.installed-remotes
 PLOTS := .dvc/plots.html
-# Stages are run as `python -m stages...`: this is what `source .venv/bin/activate` does.
+# DVC runs stages as `python -m stages...`, which must be the Python of the environment.
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
 
-repro: setup  ## check params.yaml, then run what has changed of the pipeline (the default)
+repro: setup  ## check params.yaml and run all changed stages (the default target)
 	@python -m stages.check_params --structure-only
 	dvc repro
 
-quick: setup  ## the same pipeline on 4,000 digits and few epochs, beside the workspace (two minutes)
+quick: setup  ## run the pipeline with 4,000 images and few epochs, outside the workspace (two minutes)
 	@python -m tools.quick
 
-recipes: setup  ## train the notebook's nets by benchmarks/recipes.yaml, as an experiment beside the workspace
+recipes: setup  ## train the notebook's nets with benchmarks/recipes.yaml, as an experiment outside the workspace
 	@python -m benchmarks.recipes
 
-experiments: setup  ## compare experiments: accuracies and the settings that differ
+experiments: setup  ## compare the accuracies and the settings of experiments
 	@python -m tools.experiments
 
-bench: setup  ## compare with the notebook's own cells (an hour or two; MODELS="knn softmax": these alone)
+bench: setup  ## time the models and the notebook's own cells (an hour or two; MODELS="knn softmax" selects models)
 	@python -m benchmarks $(MODELS)
 
-verify: setup  ## hash again what dvc.lock names, in the workspace and in the cache, and list what differs
+verify: setup  ## hash all files of dvc.lock, in the workspace and in the cache, and list those that differ
 	@python -m tools.verify
 
-reliability: setup  ## campaigns of bad input, faults and interruptions (under an hour; PARTS="kill params": these alone)
+reliability: setup  ## test with bad input, faults and interruptions (an hour; PARTS="kill params" selects campaigns)
 	@python -m tests.campaigns $(PARTS)
 
-# A file's tests go to one worker: they share what is costly to make.
-test: setup  ## run the tests, but for the slow ones and those of remotes and trained models
+# The tests of a file run in one process, because they share expensive fixtures.
+test: setup  ## run the tests, except the slow ones and those of remotes and trained models
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
 
-coverage: setup  ## the same, and which branches of the stages they leave out
+coverage: setup  ## run the same tests, and list the code and branches that they do not cover
 	rm -f .coverage .coverage.*
 	python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
 	python -m coverage combine --quiet
 	python -m coverage report
 
-mutation: setup  ## mutants of the pure modules (some ten minutes): which ones no test fails of
+mutation: setup  ## list mutants of the pure modules that no test detects (ten minutes)
 	@python -m tests.campaigns.mutation
 
-test-slow: setup  ## run the tests of experiments, versions and the README's walkthrough
+test-slow: setup  ## run the slow tests: experiments, versions and the README's walkthrough
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
 
-test-trained: setup  ## run the tests of the models that `make repro` trains
+test-trained: setup  ## run the tests that need the models trained by `make repro`
 	python -m pytest -m trained tests/test_predict.py
 
-remotes: $(REMOTES_STAMP)  ## add to the environment what models on S3 or SSH need
+remotes: $(REMOTES_STAMP)  ## install the packages for DVC remotes on S3 and SSH
 
-test-remotes: remotes  ## run the tests of S3 and SSH on servers of their own; fails where a piece is missing
+test-remotes: remotes  ## run the tests of DVC remotes on S3 and SSH with local servers
 	python -m pytest -m remotes tests/test_remotes.py
 
-lint: setup  ## check style, format and types
+lint: setup  ## check style, format, types and generated files
 	ruff check .
 	ruff format --check .
 	mypy
+	python -m tools.stage_deps --check
+	python -m tools.libraries --check
+	python -m tools.params_schema --check
 
-readme: setup  ## write the generated parts of README.md: leaderboard, benchmark, stage graph
+readme: setup  ## update the generated parts of README.md: leaderboard, benchmark, stage graph
 	@python -m tools.readme
 
-# What both files have is to have one version, hence the constraint.
-lock: setup  ## compile the requirements from pyproject.toml again, and libraries.json from them
+# The constraint gives packages in both files the same version.
+lock: setup  ## update requirements*.txt from pyproject.toml, and libraries.json from requirements.txt
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group dev pyproject.toml --output-file requirements.txt
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
@@ -77,7 +80,7 @@ lock: setup  ## compile the requirements from pyproject.toml again, and librarie
 	    --output-file requirements-remotes.txt
 	python -m tools.libraries
 
-clean:  ## remove the environment, caches, and what dvc can bring back (the DVC cache stays)
+clean:  ## remove the environment, caches and files that DVC can restore (the DVC cache stays)
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache data/checks data/raw data/split models dvc_plots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -86,7 +89,7 @@ help:  ## list the targets
 
 setup: $(STAMP) $(PLOTS)
 
-# The page of `dvc plots show` and `diff`, with its JavaScript from the environment.
+# The template of `dvc plots show` and `dvc plots diff`, with JavaScript from the environment.
 $(PLOTS): $(STAMP) tools/plots_template.py
 	@python -m tools.plots_template
 
@@ -97,13 +100,13 @@ $(STAMP): requirements.txt
 	    fi
 	done
 	if [ -z "$${found:-}" ]; then
-	    echo "setup: needs Python 3.11, 3.12 or 3.13 (what TensorFlow has wheels for), and found none on PATH; name one with 'make PYTHON=/path/to/python'" >&2
+	    echo "setup: Python 3.11, 3.12 or 3.13 is needed (TensorFlow has no wheels for others), but none is on PATH; set it with 'make PYTHON=/path/to/python'" >&2
 	    exit 1
 	fi
-	echo "setup: installing into $(VENV) with $$("$$found" --version); this takes some minutes once"
+	echo "setup: installing into $(VENV) with $$("$$found" --version); this takes a few minutes"
 	"$$found" -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.txt
-	# Without bytecode every process would compile TensorFlow anew.
+	# Without bytecode, every process would compile TensorFlow again.
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	$(BIN)/python -m tools.libraries --check
 	touch $(STAMP)

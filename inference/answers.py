@@ -1,9 +1,9 @@
-"""What a model says of pictures, as a table, as JSON, and as an image to look at."""
+"""Predictions for pictures as a table, as JSON, and as images to look at."""
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +12,22 @@ from stages.shared.files.predictions import Predictions
 
 DECIMALS = 4  # of a probability in the table
 JSON_DECIMALS = 6
-
-ENLARGED = 280  # pixels of the side at least, of an image to look at
+ENLARGED = 280  # minimum side of an image to look at, in pixels
 
 
 class Answer(NamedTuple):
-    """What a model says of one picture.
+    """The prediction for one picture.
 
     Attributes
     ----------
     file : str
-        The picture.
+        Path of the picture.
     class_ : str or None
-        Name of the predicted class; None where the picture could not be read.
+        Name of the predicted class; None if the picture could not be read.
     probabilities : dict of str to float, or None
-        Class name -> probability, 0-1; None where the model gives none.
+        Class name -> probability, 0-1; None if the model has no probabilities.
     notes : list of str
-        What to know about the picture.
+        Remarks on the picture.
     error : str or None
         Why it could not be read.
     """
@@ -43,7 +42,7 @@ class Answer(NamedTuple):
 def answers(
     files: Sequence[Path], predicted: Predictions, names: Sequence[str], notes: Sequence[list[str]]
 ) -> list[Answer]:
-    """Put what a model predicted into words.
+    """Return one answer per picture.
 
     Parameters
     ----------
@@ -54,56 +53,51 @@ def answers(
     names : sequence of str
         Class names in the order of their codes.
     notes : sequence of list of str, length n
-        What to know about each picture.
+        Remarks on each picture.
     """
-    rows = zip(files, predicted.codes, predicted.scores, notes, strict=True)
-    if predicted.kind != "probability":
-        return [Answer(_printable(file), names[code], None, of_file, None) for file, code, _, of_file in rows]
-    return [
-        Answer(_printable(file), names[code], dict(zip(names, scores.tolist(), strict=True)), of_file, None)
-        for file, code, scores, of_file in rows
-    ]
+    found = []
+    for file, code, scores, remarks in zip(files, predicted.codes, predicted.scores, notes, strict=True):
+        probable = predicted.kind == "probability"
+        probabilities = dict(zip(names, scores.tolist(), strict=True)) if probable else None
+        found.append(Answer(_printable(file), names[code], probabilities, remarks, None))
+    return found
 
 
 def unreadable(file: Path, error: str) -> Answer:
-    """Say why a picture could not be read."""
+    """Return the answer for a picture that could not be read."""
     return Answer(_printable(file), None, None, [], _printable(error))
 
 
 def as_table(rows: Sequence[Answer]) -> str:
-    """Write a line a picture that could be read, under a heading.
+    """Format one line per picture that could be read, below a heading.
 
     Returns
     -------
     str
-        Columns file, class, probability, runner-up and, where there is something to note, note. Probability and
-        runner-up are empty where the model gives no probabilities.
+        Columns file, class, probability, runner-up and, if there are remarks, note. Probability and runner-up are
+        empty if the model has no probabilities.
     """
     lines = [["file", "class", "probability", "runner-up", "note" if any(row.notes for row in rows) else ""]]
     for row in rows:
         if row.class_ is not None:
-            lines.append([row.file, row.class_, *_probabilities(row), "; ".join(row.notes)])
+            lines.append([row.file, row.class_, *_two_highest(row), "; ".join(row.notes)])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    padded = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
-    return "\n".join(padded)
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def as_json(rows: Sequence[Answer]) -> str:
-    """Write a list of objects: file, class, probabilities, notes, error; null where there is none."""
-    objects: list[dict[str, Any]] = []
-    for row in rows:
-        probabilities = row.probabilities and {
-            name: round(value, JSON_DECIMALS) for name, value in row.probabilities.items()
+    """Format a JSON list of objects with the keys file, class, probabilities, notes and error."""
+    objects = [
+        {
+            "file": row.file,
+            "class": row.class_,
+            "probabilities": row.probabilities
+            and {name: round(value, JSON_DECIMALS) for name, value in row.probabilities.items()},
+            "notes": row.notes,
+            "error": row.error,
         }
-        objects.append(
-            {
-                "file": row.file,
-                "class": row.class_,
-                "probabilities": probabilities,
-                "notes": row.notes,
-                "error": row.error,
-            }
-        )
+        for row in rows
+    ]
     return json.dumps(objects, indent=2, ensure_ascii=False)
 
 
@@ -125,7 +119,7 @@ def enlarged(image: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def image_names(files: Sequence[Path]) -> list[str]:
-    """Name the images to look at after the pictures they were made of, each name once."""
+    """Return a unique file name for the image made from each picture."""
     names: list[str] = []
     for file in files:
         name, number = f"{file.stem}.fed.png", 1
@@ -137,11 +131,11 @@ def image_names(files: Sequence[Path]) -> list[str]:
 
 
 def _printable(text: Path | str) -> str:
-    # A file's name may hold bytes that are no text.
+    # A file name can contain bytes that are not valid UTF-8.
     return str(text).encode(errors="replace").decode()
 
 
-def _probabilities(row: Answer) -> tuple[str, str]:
+def _two_highest(row: Answer) -> tuple[str, str]:
     if row.probabilities is None or row.class_ is None:
         return "", ""
     others = {name: value for name, value in row.probabilities.items() if name != row.class_}

@@ -1,7 +1,7 @@
-"""From a grey picture of a digit to what a model was trained on: bright on black, in MNIST's box, centred by mass.
+"""Converts a grey picture of a digit to an image like MNIST's: bright on black, scaled and centred.
 
-MNIST's digits were scaled to fit a box of 20 x 20 pixels, keeping their proportions, and put into 28 x 28 so that
-their centre of mass falls on the middle, by whole pixels. A model of another size gets the same in proportion.
+MNIST's digits were scaled to fit a box of 20 x 20 pixels, with their aspect ratio kept, and placed in 28 x 28 pixels
+with their centre of mass in the middle, to the nearest pixel. For models of another size, the box is in proportion.
 """
 
 from typing import NamedTuple
@@ -15,44 +15,45 @@ from stages.shared.errors import UserError
 
 Grey = NDArray[np.float32]
 
-BOX = 20 / 28  # of the side: what a digit fills
-LARGEST = 768  # pixels of a picture's longer side; more show nothing of a digit that fills 20
-SMALL = 32  # pixels; a smaller picture's light is even
+BOX = 20 / 28  # size of a digit, as a fraction of the side
+MAX_SIDE = 768  # pixels; more detail does not matter for a digit of 20 pixels
+SMALL = 32  # pixels; in a smaller picture, the light is even
 
-# Shares of the range from black to white.
-FAINTEST = 0.04  # contrast of the faintest ink: an empty page varies by less in a scan or JPEG
-UNEVEN = 0.1  # of the picture's contrast: how far its border may vary before the light is taken for uneven
+# Fractions of the range from black to white.
+MIN_CONTRAST = 0.04  # of the faintest ink; an empty page in a scan or JPEG varies by less
+UNEVEN = 0.1  # variation of the border, as a fraction of the picture's contrast, above which the light is uneven
 
-# Multiples of the ground's standard deviation.
-ABOVE_NOISE = 4.0  # where ink begins
-BLANK = 6.0  # what the strongest ink exceeds; noise alone does not
+# Multiples of the background's standard deviation.
+ABOVE_NOISE = 4.0  # minimum of ink
+BLANK = 6.0  # minimum of the strongest ink; noise alone is below
 
-# Shares of the ink's contrast.
-FAINT_EDGE = 0.05  # where an edge ends: resampling leaves ripples below
-EDGE = 0.25  # where a digit begins that is fitted into the box; found with enlarged digits of MNIST
-NOISY = 0.02  # noise that is worth smoothing
+# Fractions of the ink's contrast.
+FAINT_EDGE = 0.05  # minimum of an edge; resampling leaves ripples below
+EDGE = 0.25  # edge of a digit that is fitted into the box; determined with enlarged digits of MNIST
+NOISY = 0.02  # noise above which a picture is smoothed
 
-DUST = 0.02  # of the largest shape's ink: smaller shapes are not part of the digit
-# A shape along this share of the border is a table or shadow beside the sheet, if enough ink is clear of the border.
+DUST = 0.02  # fraction of the largest shape's ink; smaller shapes are not part of the digit
+# A shape that covers this fraction of the border is a table or a shadow beside the sheet, if the ink inside is more
+# than the other fraction of it.
 BESIDE, BESIDE_DIGIT = 0.1, 0.02
-# Of the tallest and of the largest shape: what may be a digit of its own. Of MNIST's digits 1 in 1,000 is taken for
-# two, of pairs of them 1 in 180 for one.
+# Fractions of the tallest and of the largest shape: a larger shape may be a digit of its own. 1 in 1,000 of MNIST's
+# digits counts as two, 1 in 180 pairs of digits counts as one.
 LARGE_HEIGHT, LARGE_INK = 0.6, 0.15
 
-# Mean widths of strokes in pixels of a 20 x 20 box: 98 % of MNIST's are above the one, half are above the other.
+# Mean stroke widths in pixels of a 20 x 20 box: the 2nd percentile and the median of MNIST's digits.
 THIN, USUAL = 1.3, 2.5
-FINE = 8  # times the model's pixels: how finely strokes are measured and thickened
+FINE = 8  # strokes are measured and thickened at this multiple of the model's resolution
 
 
 class Prepared(NamedTuple):
-    """What a model is fed.
+    """An image for a model.
 
     Attributes
     ----------
     image : ndarray of float32, shape (side, side)
         0-1, ink bright on black.
     shapes : int
-        How many shapes as large as a digit lie clear of each other; more than 1 may be several digits.
+        Number of separate shapes as large as a digit; more than 1 may be several digits.
     """
 
     image: Grey
@@ -60,30 +61,30 @@ class Prepared(NamedTuple):
 
 
 def prepare(grey: Grey, side: int, name: str) -> Prepared:
-    """Turn a picture into an image like MNIST's.
+    """Convert a picture to an image like MNIST's.
 
     Parameters
     ----------
     grey : ndarray of float32, shape (height, width)
-        0 black to 1 white: dark ink on light ground or light ink on dark ground, maybe unevenly lit and noisy.
+        0 black to 1 white: dark ink on a light background or the reverse; may be unevenly lit and noisy.
     side : int
         Height and width of the model's images in pixels, at least 8.
     name : str
-        What to call the picture in an error.
+        Name of the picture, for error messages.
 
     Returns
     -------
     Prepared
-        Where the picture has the model's size and MNIST's box and centre already, it is only made bright on black.
+        A picture that has the model's size, and MNIST's box and centre, is not resampled.
 
     Raises
     ------
     UserError
-        Nothing stands out from the ground.
+        There is no ink in the picture.
     """
-    found = find_ink(_shrunk(grey))
+    found = find_ink(_shrink(grey))
     if found is None:
-        raise UserError(f"{name}: nothing is drawn in it; no ink stands out from the ground")
+        raise UserError(f"{name}: the picture is blank; no ink is distinguishable from the background")
     ink, noise = found
     if grey.shape == (side, side) and not noise and _is_in_place(ink):
         return Prepared(ink / ink.max(), _large_shapes(ink))
@@ -92,7 +93,7 @@ def prepare(grey: Grey, side: int, name: str) -> Prepared:
 
 
 def find_ink(grey: Grey) -> tuple[Grey, float] | None:
-    """Tell ink from ground; None where there is no ink.
+    """Separate ink from the background; return None if there is no ink.
 
     Parameters
     ----------
@@ -102,14 +103,14 @@ def find_ink(grey: Grey) -> tuple[Grey, float] | None:
     Returns
     -------
     ink : ndarray of float32, shape (height, width)
-        How far each pixel differs from the ground towards the ink's side, 0-1; 0 on the other side.
+        Difference of each pixel from the background in the direction of the ink, 0-1; 0 in the other direction.
     noise : float
-        Standard deviation of the ground; 0 for a drawn picture.
+        Standard deviation of the background; 0 for a computer drawing.
     """
-    difference = grey - _ground(grey)
-    spread = 1.4826 * float(np.median(np.abs(difference)))  # the standard deviation, if most of it is ground
+    difference = grey - _background(grey)
+    spread = 1.4826 * float(np.median(np.abs(difference)))  # standard deviation, if most pixels are background
     outside = np.where(np.abs(difference) > 3 * spread, difference, 0)
-    # Ink is what stands out from the ground. Squares, so that a few strong strokes outweigh much weak texture.
+    # Squares, so that a few strong strokes outweigh much weak texture.
     bright = np.sum(np.maximum(outside, 0) ** 2) >= np.sum(np.minimum(outside, 0) ** 2)
     signed = difference if bright else -difference
     noise = _noise(signed)
@@ -117,28 +118,28 @@ def find_ink(grey: Grey) -> tuple[Grey, float] | None:
     if noise > NOISY * float(signed.max()) and sigma > 0.3:
         signed = np.asarray(cv2.GaussianBlur(signed, (0, 0), sigma), np.float32)
         noise = _noise(signed)
-    if float(signed.max()) < max(FAINTEST, BLANK * noise):
+    if float(signed.max()) < max(MIN_CONTRAST, BLANK * noise):
         return None
     return np.maximum(signed, 0), noise
 
 
-def _shrunk(grey: Grey) -> Grey:
-    factor = LARGEST / max(grey.shape)
+def _shrink(grey: Grey) -> Grey:
+    factor = MAX_SIDE / max(grey.shape)
     if factor >= 1:
         return grey
     height, width = (max(1, round(length * factor)) for length in grey.shape)
     return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _ground(grey: Grey) -> Grey | np.float32:
-    """Estimate the ground's brightness: one value, or one a pixel where the light is uneven."""
+def _background(grey: Grey) -> Grey | np.float32:
+    """Estimate the background's brightness: one value, or one value per pixel if the light is uneven."""
     border = grey[_border(grey)]
     level = np.float32(np.median(border))
     low, high = np.percentile(border, [25, 75])
     if high - low <= UNEVEN * float(np.abs(grey - level).max()) or min(grey.shape) < SMALL:
         return level
-    # A median keeps the edge of a shadow where it is. No stroke fills half of the window.
-    window = min(min(grey.shape) // 3, 254) | 1  # 255 is the widest that OpenCV takes
+    # A median keeps the edge of a shadow in place. No stroke covers half of the window.
+    window = min(min(grey.shape) // 3, 254) | 1  # OpenCV's maximum is 255
     return np.asarray(cv2.medianBlur(np.rint(grey * 255).astype(np.uint8), window), np.float32) / np.float32(255)
 
 
@@ -152,32 +153,32 @@ def _border(grey: Grey) -> NDArray[np.bool_]:
 
 
 def _noise(signed: Grey) -> float:
-    """Return the ground's standard deviation, measured on the side where there is no ink."""
-    behind = -signed[signed < 0]
-    if not behind.size:
+    """Return the background's standard deviation, from the pixels that differ in the direction opposite to the ink."""
+    opposite = -signed[signed < 0]
+    if not opposite.size:
         return 0.0
-    # A glare or a second ink is no noise.
-    usual = np.minimum(behind, 3 * np.median(behind))
+    # Glare and a second ink are not noise.
+    usual = np.minimum(opposite, 3 * np.median(opposite))
     return float(np.sqrt(2 * np.sum(usual**2, dtype=np.float64) / signed.size))
 
 
 def _is_in_place(ink: Grey) -> bool:
-    """Tell whether an image of the model's size has MNIST's box and centre."""
+    """Return whether an image of the model's size has MNIST's box and centre."""
     side = len(ink)
     in_the_middle = all(round(side / 2 - middle) == 0 for middle in _centre(ink))
     return max(_cropped(ink).shape) == round(side * BOX) and in_the_middle
 
 
 def _clean(ink: Grey, noise: float) -> Grey:
-    """Bring the ink to full contrast, 0-1, and take away noise, dust and what lies beside the sheet."""
-    above = ink[ink > max(ABOVE_NOISE * noise, FAINTEST / 2)]
+    """Scale the ink to full contrast, 0-1, and remove noise, dust and everything beside the sheet."""
+    above = ink[ink > max(ABOVE_NOISE * noise, MIN_CONTRAST / 2)]
     firm = _otsu(above)
     full = float(np.percentile(above[above >= firm], 95))
     digit = np.minimum(ink / full, 1)
     drawn = digit > max(FAINT_EDGE, ABOVE_NOISE * noise / full)
     count, labels = cv2.connectedComponents(drawn.astype(np.uint8), connectivity=8)
     amount = np.bincount(labels.ravel(), weights=digit.ravel(), minlength=count)
-    # A shape is ink if it is firm somewhere; its faint edges then belong to it.
+    # A shape with some firm ink is kept with its faint edges.
     kept = np.zeros(count, bool)
     kept[labels[drawn & (ink >= firm)]] = True
     border = _border(ink)
@@ -191,14 +192,14 @@ def _clean(ink: Grey, noise: float) -> Grey:
 
 
 def _otsu(values: Grey) -> float:
-    """Divide values so that the two parts vary as little as can be in themselves (Otsu's threshold)."""
+    """Return Otsu's threshold, which minimises the variance within the two parts of the values."""
     top = float(values.max())
     levels = np.rint(values / top * 255).astype(np.uint8)
     return float(cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)[0]) / 255 * top
 
 
 def _large_shapes(digit: Grey) -> int:
-    """Count shapes as large as a digit that lie clear of each other, side by side or one above the other."""
+    """Count separate shapes as large as a digit, side by side or one above the other."""
     count, labels, stats, _ = cv2.connectedComponentsWithStats((digit > 0).astype(np.uint8), connectivity=8)
     amount = np.bincount(labels.ravel(), weights=digit.ravel(), minlength=count)[1:]
     left, top, width, height = stats[1:, : cv2.CC_STAT_AREA].T
@@ -215,7 +216,7 @@ def _large_shapes(digit: Grey) -> int:
 
 
 def _scaled(digit: Grey, box: int, side: int) -> Grey:
-    """Scale a digit to fit a box in the side; strokes too thin to survive that are thickened."""
+    """Scale a digit to fit a box in the image; strokes that would become too thin are thickened."""
     fine = _resized(digit, box * FINE, side * FINE)
     pixel = FINE * box / 20
     width = _stroke_width(fine) / pixel
@@ -227,17 +228,17 @@ def _scaled(digit: Grey, box: int, side: int) -> Grey:
 
 
 def _resized(digit: Grey, box: int, side: int) -> Grey:
-    """Scale a digit so that its longer side fills the box; faint edges may stand out from it, within the side."""
+    """Scale a digit so that its longer side fills the box; faint edges may extend beyond it."""
     cropped = _cropped(digit)
     if abs(max(cropped.shape) - box) <= 1:
-        return cropped  # resampling would only blur it
+        return cropped  # not blurred by resampling
     middle = _extents(digit > EDGE)
-    pixel = max(extent.stop - extent.start for extent in middle) / box  # of the result, in pixels of the digit
+    pixel = max(extent.stop - extent.start for extent in middle) / box  # size in pixels of the digit
     beyond = (side - box) // 4
     height, width = (int(np.ceil((extent.stop - extent.start) / pixel - 1e-6)) + 2 * beyond for extent in middle)
     margin = int(np.ceil((beyond + 1) * pixel)) + 1
     top, left = (margin + extent.start - beyond * pixel for extent in middle)
-    # Averages areas when it shrinks, so that thin strokes turn grey instead of falling between the pixels.
+    # Shrinking averages areas, so that thin strokes become grey and do not vanish between pixels.
     how = Image.Resampling.BOX if pixel > 1 else Image.Resampling.BICUBIC
     resized = Image.fromarray(np.pad(digit, margin)).resize(
         (width, height), how, box=(left, top, left + width * pixel, top + height * pixel)
@@ -251,12 +252,12 @@ def _stroke_width(digit: Grey) -> float:
     if not inside.any():
         return 0.0
     distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
-    # Across a straight stroke of width w the distance to its edge is (w + 2) / 4 on average.
+    # The mean distance to the edge of a straight stroke of width w is (w + 2) / 4.
     return float(4 * distance[inside].mean() - 2)
 
 
 def _placed(digit: Grey, side: int) -> Grey:
-    """Put a digit on black with its centre of mass in the middle, to the nearest pixel, as far as there is room."""
+    """Place a digit on black, with its centre of mass as near to the middle as whole pixels and its size allow."""
     image = np.zeros((side, side), np.float32)
     top, left = (
         min(max(round(side / 2 - middle), 0), side - length)
@@ -267,7 +268,7 @@ def _placed(digit: Grey, side: int) -> Grey:
 
 
 def _centre(digit: Grey) -> tuple[float, float]:
-    """Return row and column of the centre of mass; whole numbers are the centres of pixels."""
+    """Return the row and column of the centre of mass; integers are the centres of pixels."""
     rows, columns = digit.sum(axis=1, dtype=np.float64), digit.sum(axis=0, dtype=np.float64)
     return float(rows @ np.arange(len(rows)) / rows.sum()), float(columns @ np.arange(len(columns)) / columns.sum())
 
@@ -277,7 +278,7 @@ def _cropped(digit: Grey) -> Grey:
 
 
 def _extents(occupied: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Return the rows and the columns between the first and the last that are occupied."""
+    """Return the slices of rows and columns from the first occupied one to the last."""
     where = (np.flatnonzero(occupied.any(axis=axis)) for axis in (1, 0))
     rows, columns = (slice(int(found[0]), int(found[-1]) + 1) for found in where)
     return rows, columns

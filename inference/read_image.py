@@ -1,4 +1,4 @@
-"""Reads pictures of any usual kind as grey values."""
+"""Reads pictures of all common formats as grey values."""
 
 import struct
 import warnings
@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 
-# What people keep pictures in. Pillow knows more; one of them (EPS) it gives to another program to run.
+# Pillow reads more formats, and one of them (EPS) by running another program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 READABLE = "AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF and WebP"
 
-MOST_PIXELS = 89_478_485  # 1/4 GB as RGB; Pillow's own limit, above which a small file may be a bomb
+MAX_PIXELS = 89_478_485  # 1/4 GB as RGB; Pillow's own limit against decompression bombs
 
-# What Pillow's decoders raise over damaged files.
+# What Pillow's decoders raise for damaged files.
 DECODER_ERRORS = (
     *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, MemoryError),
     *(struct.error, zlib.error),
 )
 
-HALF = 0.5  # opacity, brightness: what lies above is visible, or light
+HALF = 0.5  # higher opacity counts as visible, higher brightness as light
 
 
 class Picture(NamedTuple):
@@ -36,7 +36,7 @@ class Picture(NamedTuple):
     grey : ndarray of float32, shape (height, width)
         0 black to 1 white, the right way up.
     notes : list of str
-        What a person should know about how it was read.
+        Remarks on how it was read.
     """
 
     grey: NDArray[np.float32]
@@ -44,16 +44,16 @@ class Picture(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What files and folders hold.
+    """The files found in a list of files and folders.
 
     Attributes
     ----------
     files : list of Path
-        Pictures, a folder's sorted by name; a file that was named stands here whatever it is.
+        The files in the list, and the pictures in its folders, sorted by name in each folder.
     skipped : list of Path
-        Files of folders that are no pictures.
+        Files in its folders that are not pictures.
     empty : list of Path
-        Folders without a picture.
+        Folders without pictures.
     """
 
     files: list[Path]
@@ -62,7 +62,7 @@ class Found(NamedTuple):
 
 
 def find_pictures(places: Iterable[str]) -> Found:
-    """List the pictures that are named, and those that lie in the folders that are named (not in folders below).
+    """List pictures, and the pictures in folders (but not in their subfolders).
 
     Raises
     ------
@@ -92,49 +92,49 @@ def read_picture(path: Path) -> Picture:
     Parameters
     ----------
     path : Path
-        A file of one of `FORMATS`, of any depth, colours and transparency; of several pictures the first is taken.
+        A file of one of `FORMATS`, of any bit depth, colours and transparency; of several frames, the first is read.
 
     Raises
     ------
     UserError
-        There is no such file, it is no picture or a damaged one, or it has more than 89 million pixels.
+        The file is missing, not a picture, damaged, or has more than 89 million pixels.
     """
     if not path.is_file():
-        raise UserError(f"{path}: there is no such file")
+        raise UserError(f"{path}: file not found")
     try:
         if not path.stat().st_size:
             raise UserError(f"{path} is empty")
         with warnings.catch_warnings():
-            # Pillow warns of odd details that do no harm, such as a damaged comment.
+            # Pillow warns about harmless details, such as a damaged comment.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MOST_PIXELS:
+                if image.width * image.height > MAX_PIXELS:
                     raise Image.DecompressionBombError
-                # A phone's MPO holds a preview beside the picture.
+                # The second frame of a phone's MPO is a preview.
                 frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
                 image.seek(0)
                 image.load()
                 grey = as_grey(_upright(image))
     except UnidentifiedImageError:
-        raise UserError(f"{path} is not a picture that can be read; readable are {READABLE}") from None
+        raise UserError(f"{path} is not a picture in a supported format: {READABLE}") from None
     except Image.DecompressionBombError:
         raise UserError(
-            f"{path} is too large: it has more than {MOST_PIXELS:,} pixels; make it smaller or cut the digit out"
+            f"{path} is too large: it has more than {MAX_PIXELS:,} pixels; make it smaller or crop it to the digit"
         ) from None
     except PermissionError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except DECODER_ERRORS as error:
-        raise UserError(f"{path} is damaged or breaks off: {' '.join(str(error).split())[:200]}") from error
+        raise UserError(f"{path} is damaged or truncated: {one_line(error)}") from error
     return Picture(grey, [f"first of {frames} frames"] if frames > 1 else [])
 
 
 def as_grey(image: Image.Image) -> NDArray[np.float32]:
-    """Turn a picture of any mode into grey values.
+    """Convert a picture of any mode to grey values.
 
     Parameters
     ----------
     image : Image
-        Transparent parts become white; black where what is visible is light and on transparent ground.
+        Transparent parts become white, or black if the picture is light ink on a transparent background.
 
     Returns
     -------
@@ -144,19 +144,19 @@ def as_grey(image: Image.Image) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        Its colours cannot be converted, or its values are no finite numbers.
+        Its colours cannot be converted, or its values are not finite.
     """
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return _as_share(np.asarray(image))
+        return _scaled(np.asarray(image))
     if image.has_transparency_data:
         pixels = _as_array(image.convert("LA") if image.mode == "La" else image.convert("RGBA").convert("LA"))
         light, opacity = pixels[..., 0], pixels[..., 1]
         visible = opacity > HALF
-        # Light ink alone: without its ground it would vanish on white. A sheet of light paper with transparent
-        # corners is no ink: it takes most of the picture.
+        # Light ink would vanish on white. It covers less than half of the picture, unlike a sheet of paper with
+        # transparent corners.
         light_ink = 0 < visible.mean() < 0.5 and (light[visible] > HALF).mean() > 0.98
-        ground = np.float32(0) if light_ink else 1 - opacity
-        return light * opacity + ground
+        background = np.float32(0) if light_ink else 1 - opacity
+        return light * opacity + background
     return _as_array(image.convert("RGB").convert("L"))
 
 
@@ -164,31 +164,31 @@ def _as_array(image: Image.Image) -> NDArray[np.float32]:
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def _as_share(values: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Turn values deeper than 8 bits into 0-1: the white that they mean is the next of 1, 255 and 65,535."""
+def _scaled(values: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Scale values of more than 8 bits to 0-1; white is 1, 255 or 65,535, the first that no value exceeds."""
     if not np.isfinite(values).all():
-        raise ValueError("some of its values are no finite numbers")
+        raise ValueError("values are not finite")
     numbers = values.astype(np.float64)
-    least, most = min(0.0, float(numbers.min())), float(numbers.max())
-    # Unsigned values are those of a 16-bit file; of others the type does not tell.
+    low, high = min(0.0, float(numbers.min())), float(numbers.max())
+    # Unsigned values are from a 16-bit file; other types do not determine the range.
     whites = (65535.0,) if values.dtype.kind == "u" else (1.0, 255.0, 65535.0)
-    white = next((top for top in whites if most <= top), most)
-    return ((numbers - least) / (white - least)).astype(np.float32)
+    white = next((top for top in whites if high <= top), high)
+    return ((numbers - low) / (white - low)).astype(np.float32)
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn a picture as the camera noted that it was held."""
+    """Rotate a picture by the orientation in its EXIF data."""
     try:
         return ImageOps.exif_transpose(image)
     except DECODER_ERRORS:
-        return image  # damaged notes; the picture itself has been read
+        return image  # damaged EXIF data; the pixels were read
 
 
 def _may_be_picture(path: Path) -> bool:
-    """Tell by the name, or else the content, whether a file of a folder is meant as a picture."""
+    """Return whether a file in a folder is a picture, by its extension or else its content."""
     Image.init()
     if Image.registered_extensions().get(path.suffix.lower()) in FORMATS:
-        return True  # even if it is damaged: then that must be said
+        return True  # a damaged one too, for its error message
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

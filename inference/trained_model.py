@@ -1,4 +1,4 @@
-"""Finds a model by name, path or version, and lets it judge images; nothing of TensorFlow for a baseline."""
+"""Finds a trained model by name, path or version, and predicts images; baselines are loaded without TensorFlow."""
 
 import math
 import tempfile
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from inference import registered_models
 from stages.shared.errors import UserError, unknown_name
 from stages.shared.files import paths
-from stages.shared.files.paths import CLASSES
 from stages.shared.files.predictions import Predictions
 from stages.shared.files.skops_models import load_baseline_file
 from stages.shared.files.text_files import load_json
@@ -20,12 +19,12 @@ from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.params import baselines_section, nets_section
 
 Images = NDArray[np.float32]
-Judge = Callable[[Images], Predictions]
+Predict = Callable[[Images], Predictions]
 
-NET, BASELINE = ".keras", ".skops"
+NET, BASELINE = paths.NETS.suffix, paths.BASELINES.suffix
 
-SMALLEST = 8  # pixels; in fewer no digit can be told
-BATCH = 1000  # rows at once; more gains nothing
+SMALLEST_SIDE = 8  # pixels; fewer do not show a digit
+BATCH = 1000  # images; larger batches are not faster
 
 
 class Model(NamedTuple):
@@ -37,52 +36,48 @@ class Model(NamedTuple):
         Height and width of its images in pixels.
     names : list of str
         Class names in the order of their codes.
-    judge : callable
-        From float32 (n, side, side), 0-1, n at least 1, to `Predictions`.
+    predict : callable
+        Takes images, float32, shape (n, side, side) with n >= 1, 0-1; returns `Predictions`.
     """
 
     side: int
     names: list[str]
-    judge: Judge
+    predict: Predict
 
 
 def load(name: str, repo: str | None) -> Model:
-    """Find a model and load it, without running code that its file brings along.
+    """Find a model and load it; no code in its file is run.
 
     Parameters
     ----------
     name : str
-        A path that ends in .keras or .skops, a declared model's name, or an artifact: NAME@VERSION, NAME@latest or
-        NAME#STAGE.
+        A path that ends in .keras or .skops, the name of a declared model, or an artifact: NAME@VERSION, NAME@latest
+        or NAME#STAGE.
     repo : str or None
-        Path or address of the repository that has the artifact; None is this one.
+        Path or URL of the repository with the artifact; None is this one.
 
     Raises
     ------
     UserError
-        There is no such model, or it cannot be loaded or fed with images.
+        There is no such model, it cannot be loaded, or it does not take images.
     """
     path = Path(name)
-    if path.suffix in (NET, BASELINE):
+    if path.suffix in (NET, BASELINE) or (repo is None and path.is_file()):
         if repo is not None:
-            raise UserError(f"--repo goes with an artifact's name, and '{name}' is a path")
+            raise UserError(f"--repo needs the name of an artifact, and '{name}' is a path")
         if not path.is_file():
-            raise UserError(f"{path}: there is no such model file")
-        return load_file(path, CLASSES)
+            raise UserError(f"{path}: file not found")
+        return load_file(path, paths.CLASSES)
     if repo is not None or registered_models.is_artifact(name):
         with tempfile.TemporaryDirectory() as folder:
             return load_file(*registered_models.fetch(name, repo, Path(folder)))
-    if path.is_file():
-        return load_file(path, CLASSES)  # says why not
-    declared = {
-        **{net: paths.NETS.path(net) for net in nets_section.load()},
-        **{baseline: paths.BASELINES.path(baseline) for baseline in baselines_section.load()},
-    }
+    declared = {net: paths.NETS.path(net) for net in nets_section.load()}
+    declared |= {baseline: paths.BASELINES.path(baseline) for baseline in baselines_section.load()}
     if name not in declared:
         raise UserError(unknown_name(name, declared, "model"))
     if not declared[name].is_file():
         raise UserError(f"{declared[name]} is missing; 'dvc pull' fetches it, 'dvc repro' trains it")
-    return load_file(declared[name], CLASSES)
+    return load_file(declared[name], paths.CLASSES)
 
 
 def load_file(path: Path, classes: Path) -> Model:
@@ -93,58 +88,59 @@ def load_file(path: Path, classes: Path) -> Model:
     path : Path
         A .keras or .skops file.
     classes : Path
-        The classes.json of its data; where it is missing or does not fit the model, codes stand for names.
+        The classes.json of its data; if it is missing or does not fit the model, names are class codes.
 
     Raises
     ------
     UserError
-        It cannot be loaded, or takes no square grey images, or gives no class codes.
+        It cannot be loaded, does not take square grey images, or does not return class codes.
     """
     if path.suffix not in (NET, BASELINE):
-        raise UserError(f"{path.name} is no model file; those end in {NET} or {BASELINE}, and no other kind is loaded")
-    side, count, judge = (_net if path.suffix == NET else _baseline)(path)
-    if side < SMALLEST:
+        raise UserError(f"{path.name} is not a model file; only {NET} and {BASELINE} files are loaded")
+    side, count, predict = (_load_net if path.suffix == NET else _load_baseline)(path)
+    if side < SMALLEST_SIDE:
         raise UserError(
-            f"{path} takes images of {side} x {side} pixels; a digit needs at least {SMALLEST} x {SMALLEST}"
+            f"{path} takes images of {side} x {side} pixels; at least {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed"
         )
-    return Model(side, _names(classes, side, count), judge)
+    return Model(side, _class_names(classes, side, count), predict)
 
 
-def _net(path: Path) -> tuple[int, int, Judge]:
-    start_tensorflow()  # for nets alone
+def _load_net(path: Path) -> tuple[int, int, Predict]:
+    start_tensorflow()
     from stages.shared.files.keras_models import load_net_file
 
     net = load_net_file(path)
-    takes, gives = getattr(net, "input_shape", None), getattr(net, "output_shape", None)
-    match takes, gives:
+    inputs, outputs = getattr(net, "input_shape", None), getattr(net, "output_shape", None)
+    match inputs, outputs:
         case (_, int(height), int(width), 1), (_, int(count)) if height == width and count > 1:
             pass
         case _:
             raise UserError(
-                f"{path} takes {takes} and gives {gives}; a net must take square grey images, "
-                "(None, side, side, 1), and give a value a class, (None, classes)"
+                f"{path} has input shape {inputs} and output shape {outputs}; a net must take square grey images, "
+                "(None, side, side, 1), and return one value per class, (None, classes)"
             )
 
-    def judge(images: Images) -> Predictions:
+    def predict(images: Images) -> Predictions:
         scores = np.asarray(net.predict(images[..., np.newaxis], batch_size=BATCH, verbose=0), np.float32)
+        # The file does not tell whether the values are probabilities.
         probable = bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
         return Predictions(scores.argmax(axis=1), scores, "probability" if probable else "decision")
 
-    return height, count, judge
+    return height, count, predict
 
 
-def _baseline(path: Path) -> tuple[int, int, Judge]:
+def _load_baseline(path: Path) -> tuple[int, int, Predict]:
     model = load_baseline_file(path)
     classes = np.asarray(getattr(model, "classes_", None))
     if classes.ndim != 1 or classes.dtype.kind not in "iu" or classes.min() < 0:
-        raise UserError(f"{path}: a classifier must be fitted, and its classes must be codes from 0")
+        raise UserError(f"{path}: the classifier must be fitted, with class codes from 0")
     features = int(getattr(model, "n_features_in_", 0))
     side = math.isqrt(features)
     if side**2 != features:
-        raise UserError(f"{path} takes {features} values; a square image has 64, 784 or another square of them")
+        raise UserError(f"{path} takes {features} values; square images have 64, 784 or another square number")
     count = int(classes.max()) + 1
 
-    def judge(images: Images) -> Predictions:
+    def predict(images: Images) -> Predictions:
         rows = images.reshape(len(images), -1)
         codes = np.asarray(model.predict(rows), np.int64)
         if not hasattr(model, "predict_proba"):
@@ -153,10 +149,10 @@ def _baseline(path: Path) -> tuple[int, int, Judge]:
         scores[:, classes] = model.predict_proba(rows)
         return Predictions(codes, scores, "probability")
 
-    return side, count, judge
+    return side, count, predict
 
 
-def _names(classes: Path, side: int, count: int) -> list[str]:
+def _class_names(classes: Path, side: int, count: int) -> list[str]:
     if classes.is_file():
         facts = load_json(classes)
         if len(facts["names"]) == count and facts["height"] == facts["width"] == side:

@@ -1,4 +1,4 @@
-"""Versioned models: every declared model is an artifact of dvc.yaml, and no file of theirs can bring code along."""
+"""Versioned models: every declared model is an artifact in dvc.yaml, and no model file can contain code."""
 
 import ast
 from typing import Any
@@ -14,11 +14,11 @@ def section(file: str, name: str) -> dict[str, Any]:
     return YAML(typ="safe").load((ROOT / file).read_text())[name]
 
 
-def test_every_declared_model_is_an_artifact_with_all_that_describes_it() -> None:
+def test_every_declared_model_is_an_artifact_with_a_complete_description() -> None:
     files = {name: paths.BASELINES.path(name) for name in section("params.yaml", "baselines")}
     files |= {name: paths.NETS.path(name) for name in section("params.yaml", "nets")}
     artifacts = section("dvc.yaml", "artifacts")
-    assert set(artifacts) == set(files), "add the model to `artifacts` in dvc.yaml, or take it out there"
+    assert set(artifacts) == set(files), "update `artifacts` in dvc.yaml"
     for name, artifact in artifacts.items():
         assert artifact["path"] == files[name].as_posix()
         assert artifact["type"] == "model"
@@ -28,13 +28,13 @@ def test_every_declared_model_is_an_artifact_with_all_that_describes_it() -> Non
         assert framework in artifact["labels"]
 
 
-# Whatever these read can run code of the file's author. scikit-learn's and DVC's own use of joblib and dill is for
-# processes and caches of one machine, never for files that are handed on.
+# Loading a file with these can run code from the file. scikit-learn and DVC use joblib and dill only for processes and
+# caches on one machine.
 PICKLES = {"cloudpickle", "dill", "jsonpickle", "joblib", "marshal", "pickle", "shelve"}
 
 
 def pickling(source: str) -> list[str]:
-    """Name what a program uses that reads or writes pickles."""
+    """List the modules, functions and arguments in a program that read or write pickles."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -55,8 +55,9 @@ def pickling(source: str) -> list[str]:
     return found
 
 
-def test_no_stage_and_no_tool_reads_or_writes_pickles() -> None:
-    files = [file for folder in ("benchmarks", "stages", "tools") for file in (ROOT / folder).rglob("*.py")]
+def test_no_code_of_the_project_reads_or_writes_pickles() -> None:
+    folders = ("benchmarks", "inference", "stages", "tools")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
     assert len(files) > 20
     assert {str(file.relative_to(ROOT)): found for file in files if (found := pickling(file.read_text()))} == {}
 
@@ -72,6 +73,6 @@ def test_no_stage_and_no_tool_reads_or_writes_pickles() -> None:
         "pd.read_pickle(path)",
     ],
 )
-def test_the_search_for_pickles_finds(source: str) -> None:
+def test_the_search_for_pickles_finds_each_kind(source: str) -> None:
     assert len(pickling(source)) == 1
     assert pickling("np.load(path, allow_pickle=False)\nimport json") == []

@@ -25,7 +25,7 @@ from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from tests.fixtures.synthetic import digits, pixels
-from tools.readme import part
+from tools.readme import read_part
 
 NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
@@ -247,13 +247,13 @@ def test_a_report_of_one_part_has_only_that_part() -> None:
 
 
 def test_the_tables_are_written_again_without_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = part(ROOT / "reports/benchmark.md", "models")
+    stored = read_part(ROOT / "reports/benchmark.md", "models")
     monkeypatch.chdir(folder_with(("params.yaml", "benchmarks"), tmp_path))
     with pytest.raises(UserError, match="make bench"):
         tables_main()
     shutil.copy(ROOT / "reports/benchmark.json", "reports")
     tables_main()
-    assert part(Path("reports/benchmark.md"), "models") == stored, "run 'python -m benchmarks.report'"
+    assert read_part(Path("reports/benchmark.md"), "models") == stored, "run 'python -m benchmarks.report'"
     assert Path("reports/benchmark-growth.png").read_bytes().startswith(b"\x89PNG")
 
 

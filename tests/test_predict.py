@@ -1,4 +1,4 @@
-"""python -m inference.predict: pictures of digits as people make them, any model, and a sentence for each fault."""
+"""python -m inference.predict: all kinds of pictures of digits, all kinds of models, and one message per mistake."""
 
 import gzip
 import io
@@ -45,7 +45,7 @@ class Digits(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What the command printed, and what it complained of."""
+    """The output of the command, and its error messages."""
 
     table: str
     notes: str
@@ -70,7 +70,7 @@ def hundred() -> Digits:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with params.yaml, class names and small trained models of both kinds."""
+    """A folder with params.yaml, class names and small trained models: nets and baselines."""
     folder = tmp_path_factory.mktemp("predict")
     images, labels = mnist("train")
     X = (images[:TRAIN_ROWS] / np.float32(255)).reshape(TRAIN_ROWS, -1)
@@ -140,7 +140,7 @@ def enlarged(image: Pixels) -> Image.Image:
 
 
 def rgba(image: Pixels) -> Image.Image:
-    """Black ink on a transparent ground."""
+    """Black ink on a transparent background."""
     made = Image.new("RGBA", (28, 28))
     made.putalpha(Image.fromarray(image))
     return made
@@ -151,7 +151,7 @@ FORMS = [grey, inverted, padded, enlarged, rgba]
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("model", ["svc-rbf", "mlp-48"])
-def test_a_picture_gets_the_class_that_the_array_gets(
+def test_a_picture_has_the_same_class_as_the_array(
     predict: Callable[..., Ran], tmp_path: Path, hundred: Digits, form: Callable[[Pixels], Image.Image], model: str
 ) -> None:
     for k, image in enumerate(hundred.images):
@@ -166,13 +166,13 @@ def test_a_picture_gets_the_class_that_the_array_gets(
         else load_baseline(model).predict(X.reshape(100, -1))
     )
     same = np.mean([name == f"digit {code}" for name, code in zip(found, codes, strict=True)])
-    # The net has seen 3,000 digits and is less sure of itself than the declared ones, which agree in 99 %.
+    # The net was trained on 3,000 digits and is less robust than the declared ones, which agree for 99 %.
     assert same >= (1 if form in (grey, inverted, rgba) else {"svc-rbf": 0.97, "mlp-48": 0.94}[model])
 
 
 @pytest.mark.trained
 @pytest.mark.parametrize("form", FORMS)
-def test_the_best_net_gives_a_picture_the_class_that_it_gives_the_array(
+def test_the_best_net_predicts_the_same_class_for_a_picture_as_for_the_array(
     predict: Callable[..., Ran],
     tmp_path: Path,
     hundred: Digits,
@@ -184,7 +184,7 @@ def test_the_best_net_gives_a_picture_the_class_that_it_gives_the_array(
     board = [row["model"] for row in json.loads((ROOT / paths.LEADERBOARD).read_text())]
     best = next((name for name in board if paths.NETS.path(name).is_file()), None)
     if best is None:
-        # Whoever asks for these tests alone (`make test-trained`) wants them run.
+        # Under `make test-trained`, skipping would hide that nothing was tested.
         (pytest.fail if request.config.option.markexpr == "trained" else pytest.skip)("needs the nets of 'make repro'")
     for k, image in enumerate(hundred.images):
         form(image).save(tmp_path / f"{k:03}.png")
@@ -197,7 +197,7 @@ def test_the_best_net_gives_a_picture_the_class_that_it_gives_the_array(
 
 
 @pytest.mark.parametrize("form", [grey, inverted, rgba])
-def test_a_digit_of_mnist_is_fed_as_it_is(hundred: Digits, form: Callable[[Pixels], Image.Image]) -> None:
+def test_a_digit_of_mnist_is_not_resampled(hundred: Digits, form: Callable[[Pixels], Image.Image]) -> None:
     for image in hundred.images:
         prepared, shapes = prepare(as_grey(form(image)), 28, "a digit")
         np.testing.assert_allclose(prepared, image / image.max(), atol=1e-6)
@@ -206,16 +206,18 @@ def test_a_digit_of_mnist_is_fed_as_it_is(hundred: Digits, form: Callable[[Pixel
 
 
 @pytest.mark.parametrize("form", [padded, enlarged])
-def test_a_digit_comes_back_to_its_place(hundred: Digits, form: Callable[[Pixels], Image.Image]) -> None:
+def test_a_padded_or_enlarged_digit_returns_to_its_place(
+    hundred: Digits, form: Callable[[Pixels], Image.Image]
+) -> None:
     prepared = np.stack([prepare(as_grey(form(image)), 28, "a digit").image for image in hundred.images])
-    # Where the centre of mass lies between two pixels, either may be the middle.
+    # If the centre of mass is between two pixels, either can be the middle.
     difference = np.abs(prepared - hundred.images / 255).mean(axis=(1, 2))
     assert np.median(difference) < (0.001 if form is padded else 0.04)
     assert prepared.max(axis=(1, 2)).min() == 1
 
 
 def drawn(text: str = "2", size: int = 160, pen: int = 0, shape: tuple[int, int] = (300, 240)) -> NDArray[np.float32]:
-    """Draw text: 0 where there is nothing, 1 for ink; (height, width)."""
+    """Draw text, 1 on 0; float32, shape (height, width)."""
     from matplotlib import font_manager
 
     font = ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
@@ -228,19 +230,18 @@ CLEAN = prepare(drawn(), 28, "a digit").image
 
 
 def close(picture: NDArray[Any], clean: NDArray[np.float32] = CLEAN, at_least: float = 0.9) -> bool:
-    """Tell whether a picture is prepared like a clean one, give or take a pixel of its place."""
+    """Return whether a picture is prepared like a clean one, to within one pixel of its place."""
     image, shapes = prepare(np.asarray(picture, np.float32), 28, "a digit")
     moved = [np.roll(image, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     return shapes == 1 and max(np.corrcoef(shifted.ravel(), clean.ravel())[0, 1] for shifted in moved) > at_least
 
 
-def test_ink_and_ground_may_be_anything_that_differs() -> None:
-    ink = drawn()
-    for ground, pen in ((1.0, 0.0), (0.0, 1.0), (0.8, 0.65), (0.3, 0.2), (0.2, 0.3)):
-        assert close(ground + (pen - ground) * ink), (ground, pen)
+@pytest.mark.parametrize(("background", "pen"), [(1.0, 0.0), (0.0, 1.0), (0.8, 0.65), (0.3, 0.2), (0.2, 0.3)])
+def test_ink_and_background_can_have_any_two_greys(background: float, pen: float) -> None:
+    assert close(background + (pen - background) * drawn())
 
 
-def test_uneven_light_shadows_and_noise_are_no_ink() -> None:
+def test_uneven_light_shadows_and_noise_are_not_ink() -> None:
     random = np.random.default_rng(3)
     ink = drawn()
     y, x = np.mgrid[-1:1:300j, -1:1:240j]  # type: ignore[misc]
@@ -248,7 +249,7 @@ def test_uneven_light_shadows_and_noise_are_no_ink() -> None:
     for light in (0.8 + 0.15 * x - 0.1 * y, 1 - 0.3 * (x * x + y * y)):
         assert close(np.clip(light * (1 - 0.7 * ink) + noise, 0, 1))
         assert close(np.clip(light * (1 - 0.25 * ink) + noise, 0, 1)), "pencil"
-        with pytest.raises(UserError, match="nothing is drawn"):
+        with pytest.raises(UserError, match=r"a page: .*blank"):
             prepare(np.clip(light + noise, 0, 1).astype(np.float32), 28, "a page")
     assert close(np.clip(np.where(x > 0.8 * y, 0.9, 0.6) * (1 - 0.7 * ink) + noise, 0, 1)), "the edge of a shadow"
     specks = 1 - ink
@@ -259,14 +260,14 @@ def test_uneven_light_shadows_and_noise_are_no_ink() -> None:
     assert close(table), "a table beside the sheet"
 
 
-def test_pens_may_be_thin_or_thick_and_digits_small_or_large() -> None:
+def test_pens_can_be_thin_or_thick_and_digits_small_or_large() -> None:
     assert close(1 - drawn(pen=8), at_least=0.7)
     assert close(1 - drawn(size=300, shape=(330, 240)))
     assert close(1 - drawn(size=60, shape=(2000, 1400)), at_least=0.6)
     image = Image.new("L", (600, 600), 255)
     ImageDraw.Draw(image).line([(200, 100), (450, 100), (250, 500)], fill=0, width=1)
     hairline = prepare(as_grey(image), 28, "a hairline").image
-    assert np.median(hairline[hairline > 0.1]) > 0.4, "a line of one pixel would turn grey when shrunk"
+    assert np.median(hairline[hairline > 0.1]) > 0.4, "a line of one pixel must not become grey when it shrinks"
 
 
 @pytest.mark.parametrize("side", [8, 12, 14, 28, 29, 64])
@@ -285,7 +286,7 @@ def test_a_model_of_another_size_predicts(predict: Callable[..., Ran], tmp_path:
     for k, image in enumerate(hundred.images[::5]):
         enlarged(image).save(tmp_path / f"{k:02}.png")
     ran = predict("models/baselines/small.skops", "--json", tmp_path)
-    # Class names are of data of another size, so codes stand for them.
+    # The class names belong to data of another size, so codes are used.
     right = [row["class"] == str(label) for row, label in zip(json.loads(ran.table), hundred.labels[::5], strict=True)]
     assert np.mean(right) >= 0.8
 
@@ -295,7 +296,7 @@ def save_png(folder: Path, array: NDArray[Any], name: str = "two.png") -> Path:
     return folder / name
 
 
-def test_a_table_names_class_probability_and_runner_up(predict: Callable[..., Ran], tmp_path: Path) -> None:
+def test_the_table_has_class_probability_and_runner_up(predict: Callable[..., Ran], tmp_path: Path) -> None:
     two, several = save_png(tmp_path, 1 - drawn()), save_png(tmp_path, 1 - drawn("2 7", 100), "several.png")
     ran = predict("knn", two, several)
     lines = ran.table.splitlines()
@@ -307,7 +308,7 @@ def test_a_table_names_class_probability_and_runner_up(predict: Callable[..., Ra
     assert not ran.notes
 
 
-def test_a_model_without_probabilities_leaves_their_column_empty(predict: Callable[..., Ran], tmp_path: Path) -> None:
+def test_the_probabilities_of_a_model_without_them_are_empty(predict: Callable[..., Ran], tmp_path: Path) -> None:
     two = save_png(tmp_path, 1 - drawn())
     heading, line = predict("svc-rbf", two).table.splitlines()
     assert heading.split() == ["file", "class", "probability", "runner-up"]
@@ -317,7 +318,7 @@ def test_a_model_without_probabilities_leaves_their_column_empty(predict: Callab
     ]
 
 
-def test_json_has_a_probability_a_class(predict: Callable[..., Ran], tmp_path: Path) -> None:
+def test_json_has_one_probability_per_class(predict: Callable[..., Ran], tmp_path: Path) -> None:
     two = save_png(tmp_path, 1 - drawn())
     (row,) = json.loads(predict("mlp-48", two, "--json").table)
     assert list(row["probabilities"]) == [f"digit {digit}" for digit in range(10)]
@@ -325,7 +326,7 @@ def test_json_has_a_probability_a_class(predict: Callable[..., Ran], tmp_path: P
     assert max(row["probabilities"], key=row["probabilities"].get) == row["class"]
 
 
-def test_what_the_model_was_fed_can_be_looked_at(predict: Callable[..., Ran], tmp_path: Path) -> None:
+def test_the_images_that_the_model_receives_are_saved(predict: Callable[..., Ran], tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = save_png(tmp_path / "a", 1 - drawn()), save_png(tmp_path / "b", drawn())
@@ -336,38 +337,39 @@ def test_what_the_model_was_fed_can_be_looked_at(predict: Callable[..., Ran], tm
     assert fed.shape == (280, 280)
 
     ran = predict("knn", tmp_path / "a", "--show", tmp_path / "a")
-    assert ran.errors == [f"--show {tmp_path / 'a'}: pictures are read from this folder; name another one to write to"]
+    assert len(ran.errors) == 1
+    assert ran.errors[0].startswith(f"--show {tmp_path / 'a'}: ")
     (tmp_path / "file").touch()
     assert predict("knn", one, "--show", tmp_path / "file")[2][0].startswith(
         f"cannot write {tmp_path / 'file'}/two.fed.png"
     )
 
 
-def test_a_folder_gives_its_pictures_in_order(predict: Callable[..., Ran], tmp_path: Path) -> None:
+def test_the_pictures_of_a_folder_are_sorted(predict: Callable[..., Ran], tmp_path: Path) -> None:
     for name in ("b.png", "a.png", "c.PNG"):
         save_png(tmp_path, 1 - drawn(), name)
-    (tmp_path / "a.png").rename(tmp_path / "a photo")  # told by its content
+    (tmp_path / "a.png").rename(tmp_path / "a photo")  # recognised by its content
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / ".hidden").touch()
     (tmp_path / "folder.png").mkdir()
     ran = predict("knn", "--json", tmp_path)
     assert [Path(row["file"]).name for row in json.loads(ran.table)] == ["a photo", "b.png", "c.PNG"]
-    assert ran.notes == f"predict: skipped {tmp_path / 'notes.txt'}, which is not a picture\n"
+    assert ran.notes.startswith(f"predict: skipped {tmp_path / 'notes.txt'}")
+    assert len(ran.notes.splitlines()) == 1
     assert not ran.errors
 
-    assert predict("knn", tmp_path / "folder.png").errors == [
-        f"{tmp_path / 'folder.png'}: there are no pictures in this folder"
-    ]
+    (error,) = predict("knn", tmp_path / "folder.png").errors
+    assert error.startswith(f"{tmp_path / 'folder.png'}: ")
 
 
-def _oriented() -> Image.Exif:
+def rotated_exif() -> Image.Exif:
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held upright
+    exif[0x0112] = 6  # orientation: rotate by 90 degrees clockwise
     return exif
 
 
 def kinds() -> dict[str, Callable[[Path, Image.Image], None]]:
-    """What reads as the same digit, however it is stored: name -> how to save it."""
+    """Kinds of files that must read as the same digit: name -> function that saves it."""
 
     def deep(image: Image.Image, white: int) -> Pixels:
         return (np.asarray(image, np.float32) / 255 * white).astype(np.uint16)  # type: ignore[return-value]
@@ -398,7 +400,7 @@ def kinds() -> dict[str, Callable[[Path, Image.Image], None]]:
         "grey-alpha.png": lambda file, image: transparent(image, "LA", 0).save(file),
         "light-on-transparent.png": lambda file, image: transparent(image, "RGBA", 255).save(file),
         "opaque.png": lambda file, image: image.convert("RGBA").save(file),
-        "upright.jpg": lambda file, image: image.rotate(90, expand=True).save(file, exif=_oriented()),
+        "upright.jpg": lambda file, image: image.rotate(90, expand=True).save(file, exif=rotated_exif()),
     }
 
 
@@ -415,7 +417,7 @@ def test_every_kind_of_file_reads_the_same(tmp_path: Path, name: str) -> None:
     assert float(np.abs(image - CLEAN).mean()) < 0.02
 
 
-def test_of_several_frames_the_first_is_read(predict: Callable[..., Ran], tmp_path: Path) -> None:
+def test_the_first_of_several_frames_is_read(predict: Callable[..., Ran], tmp_path: Path) -> None:
     frames = [Image.fromarray(np.rint(255 - drawn(text) * 255).astype(np.uint8)) for text in "274"]
     for name in ("moving.gif", "moving.png", "moving.webp", "pages.tif"):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
@@ -438,43 +440,32 @@ def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
     return buffer.getvalue()
 
 
+# Name -> how to make it, and the fault that its message must contain.
 BAD: dict[str, tuple[Callable[[], bytes], str]] = {
-    "text.png": (lambda: b"hello", "is not a picture that can be read; readable are AVIF, BMP, GIF, JPEG"),
-    "drawing.eps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture that can be read"),
-    "empty.png": (lambda: b"", "is empty"),
-    "truncated.png": (lambda: encoded(enlarged(np.eye(28, dtype=np.uint8) * 255))[:-200], "is damaged or breaks off"),
-    "truncated.jpg": (
-        lambda: encoded(enlarged(np.eye(28, dtype=np.uint8) * 255), "JPEG")[:-900],
-        "is damaged or breaks",
-    ),
-    "no-number.tif": (
-        lambda: encoded(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF"),
-        "is damaged or breaks off: some of its values are no finite numbers",
-    ),
-    "one-pixel.png": (lambda: encoded(Image.new("L", (1, 1), 255)), "nothing is drawn in it"),
-    "blank.png": (lambda: encoded(Image.new("L", (300, 200), 240)), "nothing is drawn in it"),
-    "transparent.png": (lambda: encoded(Image.new("RGBA", (30, 20))), "nothing is drawn in it"),
-    "bomb.png": (lambda: encoded(Image.new("1", (20_000, 20_000))), "is too large: it has more than 89,478,485 pixels"),
-    "large.png": (
-        lambda: encoded(Image.new("1", (10_000, 10_000))),
-        "is too large: it has more than 89,478,485 pixels",
-    ),
+    "text.png": (lambda: b"hello", "AVIF, BMP, GIF, JPEG"),
+    "drawing.eps": (lambda: b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "AVIF, BMP, GIF, JPEG"),
+    "empty.png": (lambda: b"", "empty"),
+    "truncated.png": (lambda: encoded(enlarged(np.eye(28, dtype=np.uint8) * 255))[:-200], "truncated"),
+    "truncated.jpg": (lambda: encoded(enlarged(np.eye(28, dtype=np.uint8) * 255), "JPEG")[:-900], "truncated"),
+    "nan.tif": (lambda: encoded(Image.fromarray(np.full((9, 9), np.nan, np.float32)), "TIFF"), "not finite"),
+    "one-pixel.png": (lambda: encoded(Image.new("L", (1, 1), 255)), "blank"),
+    "blank.png": (lambda: encoded(Image.new("L", (300, 200), 240)), "blank"),
+    "transparent.png": (lambda: encoded(Image.new("RGBA", (30, 20))), "blank"),
+    "bomb.png": (lambda: encoded(Image.new("1", (20_000, 20_000))), "more than 89,478,485 pixels"),
+    "large.png": (lambda: encoded(Image.new("1", (10_000, 10_000))), "more than 89,478,485 pixels"),
 }
 
 
-def test_a_bad_picture_is_one_sentence_and_the_others_are_predicted(
-    predict: Callable[..., Ran], tmp_path: Path
-) -> None:
+def test_a_bad_picture_is_one_message_and_the_others_are_predicted(predict: Callable[..., Ran], tmp_path: Path) -> None:
     for name, (make, _) in BAD.items():
         (tmp_path / name).write_bytes(make())
     good = save_png(tmp_path, 1 - drawn())
     files = [*(tmp_path / name for name in BAD), tmp_path / "missing.png", good]
     ran = predict("knn", "--json", *files)
-    sentences = [text for _, text in BAD.values()]
-    assert len(ran.errors) == len(sentences) + 1
-    for file, expected, error in zip(files, [*sentences, "there is no such file"], ran.errors, strict=False):
+    faults = [*(fault for _, fault in BAD.values()), "not found"]
+    for file, fault, error in zip(files[:-1], faults, ran.errors, strict=True):
         assert error.startswith(str(file))
-        assert expected in error
+        assert fault in error.removeprefix(str(file))
     *bad, last = json.loads(ran.table)
     assert [(row["file"], row["class"], row["error"]) for row in bad] == [
         (str(file), None, error) for file, error in zip(files, ran.errors, strict=False)
@@ -485,7 +476,7 @@ def test_a_bad_picture_is_one_sentence_and_the_others_are_predicted(
 
 
 def test_a_small_file_that_inflates_takes_little_memory(tmp_path: Path) -> None:
-    # 80 million pixels, fewer than are refused, in 30 kB.
+    # 80 million pixels, just within the limit, in 30 kB.
     Image.new("1", (8_900, 9_000), 1).save(tmp_path / "white.png")
     assert (tmp_path / "white.png").stat().st_size < 30_000
     code = (
@@ -502,21 +493,22 @@ def test_a_small_file_that_inflates_takes_little_memory(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path / "white.png")]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    said, memory = ran.stdout.splitlines()
-    assert said == f"UserError {tmp_path / 'white.png'}: nothing is drawn in it; no ink stands out from the ground"
+    error, memory = ran.stdout.splitlines()
+    assert error.startswith(f"UserError {tmp_path / 'white.png'}: ")
+    assert "blank" in error
     assert int(memory) < 1_500_000_000
 
 
-def test_a_text_that_inflates_is_refused(tmp_path: Path) -> None:
+def test_a_comment_that_inflates_is_rejected(tmp_path: Path) -> None:
     notes = PngInfo()
     notes.add_text("Comment", "x" * 80_000_000, zip=True)
     Image.new("L", (30, 30), 255).save(tmp_path / "notes.png", pnginfo=notes)
-    with pytest.raises(UserError, match=r"notes\.png is damaged or breaks off: Decompressed data too large"):
+    with pytest.raises(UserError, match=r"notes\.png .*Decompressed data too large"):
         read_picture(tmp_path / "notes.png")
 
 
 def side_by_side(one: Pixels, other: Pixels) -> NDArray[np.float32]:
-    """Two digits on a sheet of paper, four pixels apart."""
+    """Draw two digits on a sheet of paper, four pixels apart."""
     left, right = (
         image[:, np.flatnonzero(image.any(axis=0))[0] : np.flatnonzero(image.any(axis=0))[-1] + 1]
         for image in (one, other)
@@ -526,7 +518,7 @@ def side_by_side(one: Pixels, other: Pixels) -> NDArray[np.float32]:
     return as_grey(sheet.resize((4 * sheet.width, 4 * sheet.height), Image.Resampling.BICUBIC))
 
 
-def test_several_digits_are_told_apart_from_one() -> None:
+def test_several_digits_are_distinguished_from_one() -> None:
     images, labels = mnist("t10k")
     pairs = [prepare(side_by_side(images[k], images[k + 200]), 28, "two").shapes for k in range(80)]
     assert np.mean(np.array(pairs) > 1) >= 0.98
@@ -534,7 +526,7 @@ def test_several_digits_are_told_apart_from_one() -> None:
     pairs = [prepare(side_by_side(*pair), 28, "two").shapes for pair in zip(ones, rounds, strict=True)]
     assert np.mean(np.array(pairs) > 1) >= 0.95, "a thin one beside a round one"
 
-    # Digits as they are, and with what is greyer than a half or three quarters rubbed out, which breaks strokes.
+    # Unchanged digits, and digits without pixels below a half or three quarters of the range, which breaks strokes.
     for darkness, most in ((0, 0.004), (128, 0.008), (192, 0.03)):
         inks = ((image > darkness) * image for image in images[:600])
         alarms = [prepare(ink / np.float32(255), 28, "one").shapes > 1 for ink in inks]
@@ -543,10 +535,10 @@ def test_several_digits_are_told_apart_from_one() -> None:
 
 def test_one_digit_of_several_strokes_is_one() -> None:
     strokes = {
-        "a 5 with its bar apart": [[(90, 60), (170, 50)], [(80, 80), (75, 140), (130, 135), (165, 180), (80, 240)]],
+        "a 5 with a separate bar": [[(90, 60), (170, 50)], [(80, 80), (75, 140), (130, 135), (165, 180), (80, 240)]],
         "a 4 whose strokes do not meet": [[(70, 60), (60, 150), (150, 150)], [(165, 60), (165, 240)]],
         "a 1 with a dot": [[(120, 90), (120, 250)], [(118, 48), (122, 52)]],
-        "a 7 with a bar across, apart": [[(70, 60), (170, 60), (100, 250)], [(60, 155), (105, 155)]],
+        "a 7 with a separate bar across": [[(70, 60), (170, 60), (100, 250)], [(60, 155), (105, 155)]],
         "dust": [[(90, 60), (150, 60), (110, 240)], [(200, 40), (206, 44)], [(30, 250), (36, 255)]],
     }
     for name, lines in strokes.items():
@@ -563,7 +555,7 @@ def test_the_examples_are_one_digit_each() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "TIFF", "WEBP", "AVIF", "BMP"])
-def test_a_damaged_picture_is_read_or_refused(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_picture_is_read_or_rejected(tmp_path: Path, kind: str) -> None:
     random = np.random.default_rng(1)
     whole = encoded(Image.fromarray(np.rint(255 - drawn(size=30, shape=(40, 40)) * 255).astype(np.uint8)), kind)
     for k in range(40):
@@ -578,57 +570,58 @@ def test_a_damaged_picture_is_read_or_refused(tmp_path: Path, kind: str) -> None
             assert "\n" not in str(error)
 
 
-def test_a_model_that_there_is_not(predict: Callable[..., Ran], tmp_path: Path) -> None:
-    two = save_png(tmp_path, 1 - drawn())
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["mlp48"], ["'mlp48'", "did you mean 'mlp-48'?", "allowed: best, cnn-15x15,"]),
+        (["deep-cnn"], ["models/nets/deep-cnn.keras is missing", "'dvc pull'", "'dvc repro'"]),
+        (["nets/no.keras"], ["nets/no.keras: ", "not found"]),
+        (["params.yaml"], ["params.yaml", ".keras", ".skops"]),
+        (["models/nets/mlp-48.keras", "--repo", "."], ["--repo", "'models/nets/mlp-48.keras'"]),
+        (["knn@1.0"], ["'knn@1.0'", "NAME@VERSION", "NAME@latest", "NAME#STAGE"]),
+        (["knn#a#b"], ["'knn#a#b'", "NAME@VERSION", "NAME@latest", "NAME#STAGE"]),
+        (["knn@v1.0.0"], ["this repository", "not a Git repository"]),
+        (["knn", "--repo", "models"], ["models ", "not a Git repository"]),
+    ],
+)
+def test_a_model_that_does_not_exist(
+    predict: Callable[..., Ran], tmp_path: Path, arguments: list[str], parts: list[str]
+) -> None:
+    ran = predict(*arguments, save_png(tmp_path, 1 - drawn()))
+    assert ran.table == ""
+    (error,) = ran.errors
+    assert [part for part in parts if part not in error] == [], error
 
-    def wrong(model: str | Path, *more: str) -> str:
-        ran = predict(model, two, *more)
-        assert ran.table == ""
-        (error,) = ran.errors
-        return error
 
-    assert wrong("mlp48").startswith("unknown model 'mlp48'; did you mean 'mlp-48'? allowed: best, cnn-15x15,")
-    assert wrong("deep-cnn") == "models/nets/deep-cnn.keras is missing; 'dvc pull' fetches it, 'dvc repro' trains it"
-    assert wrong("nets/no.keras") == "nets/no.keras: there is no such model file"
-    assert wrong("params.yaml") == (
-        "params.yaml is no model file; those end in .keras or .skops, and no other kind is loaded"
-    )
-    assert wrong("models/nets/mlp-48.keras", "--repo", ".").startswith("--repo goes with an artifact's name, and ")
-    assert wrong("knn@1.0").startswith("'knn@1.0' names no artifact; write NAME@VERSION (as in mlp-48@v1.0.0)")
-    assert wrong("knn@v1.0.0") == "this repository: there is no Git repository, so no artifact can be registered"
-    assert wrong("knn", "--repo", str(tmp_path)).startswith(f"{tmp_path}: there is no Git repository")
-
-
-def test_a_model_that_cannot_be_fed(
+def test_a_model_that_does_not_take_images_is_rejected(
     predict: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two = save_png(tmp_path, 1 - drawn())
     monkeypatch.chdir(tmp_path)
-
-    def wrong(model: str) -> str:
-        (error,) = predict(model, two).errors
-        return error
-
     X, y = np.eye(60, dtype=np.float32), np.arange(60) % 3
     save_baseline("wide", KNeighborsClassifier(1).fit(X, y))
-    assert wrong("models/baselines/wide.skops").endswith(
-        "takes 60 values; a square image has 64, 784 or another square of them"
-    )
     save_baseline("named", KNeighborsClassifier(1).fit(X[:, :49], y.astype(str)))
-    assert "a classifier must be fitted, and its classes must be codes from 0" in wrong("models/baselines/named.skops")
     save_baseline("raw", KNeighborsClassifier(1))
-    assert "a classifier must be fitted" in wrong("models/baselines/raw.skops")
     save_baseline("tiny", KNeighborsClassifier(1).fit(X[:, :49], y))
-    assert wrong("models/baselines/tiny.skops").endswith("takes images of 7 x 7 pixels; a digit needs at least 8 x 8")
     image = keras.Input((28, 20, 1))
     save_net("oblong", keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(image))))
-    assert "takes (None, 28, 20, 1) and gives (None, 10); a net must take square" in wrong("models/nets/oblong.keras")
     for name in ("models/nets/text.keras", "models/baselines/text.skops"):
-        Path(name).write_text("no archive")
-        assert name in wrong(name)
+        Path(name).write_text("not an archive")
+    for model, part in {
+        "models/baselines/wide.skops": "60 values",
+        "models/baselines/named.skops": "codes from 0",
+        "models/baselines/raw.skops": "fitted",
+        "models/baselines/tiny.skops": "7 x 7 pixels; at least 8 x 8",
+        "models/nets/oblong.keras": "(None, 28, 20, 1)",
+        "models/nets/text.keras": "",
+        "models/baselines/text.skops": "",
+    }.items():
+        (error,) = predict(model, two).errors
+        assert model in error
+        assert part in error
 
 
-def test_values_that_are_no_probabilities_are_not_shown_as_such(
+def test_values_that_are_not_probabilities_are_omitted(
     predict: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two = save_png(tmp_path, 1 - drawn())
@@ -640,7 +633,9 @@ def test_values_that_are_no_probabilities_are_not_shown_as_such(
     assert row["class"] in ("0", "1", "2")
 
 
-def test_the_command_ends_as_a_program_should(project: Path, tmp_path: Path) -> None:
+def test_the_command_exits_with_1_after_an_error_and_imports_no_tensorflow_for_a_baseline(
+    project: Path, tmp_path: Path
+) -> None:
     two = save_png(tmp_path, 1 - drawn())
     code = (
         "import runpy, sys; sys.argv[0] = 'predict'\n"
@@ -658,13 +653,14 @@ def test_the_command_ends_as_a_program_should(project: Path, tmp_path: Path) -> 
     )
     assert ran.returncode == 1
     assert ran.stdout.splitlines()[1].split()[1:3] == ["digit", "2"]
-    assert ran.stdout.splitlines()[-1] == "[]", "a baseline needs none of them"
-    assert ran.stderr == "predict: no.png: there is no such file\n"
+    assert ran.stdout.splitlines()[-1] == "[]"
+    assert ran.stderr.startswith("predict: no.png: ")
+    assert len(ran.stderr.splitlines()) == 1
 
 
 @pytest.fixture(scope="module")
 def registry(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A repository with two registered versions of the artifact "digits", whose class names and classes differ."""
+    """A repository with two registered versions of the artifact "digits", with different models and class names."""
     folder = tmp_path_factory.mktemp("registry")
     (folder / "dvc.yaml").write_text(
         "artifacts:\n  digits:\n    path: models/model.skops\n  gone:\n    path: models/gone.skops\n"
@@ -692,7 +688,7 @@ def registry(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         run(dvc, "add", "--quiet", "models/model.skops", "data/split")
         run("git", "add", "--all")
         run("git", "commit", "--quiet", "--message", version)
-        # What `gto register` and `gto assign` make.
+        # The tags of `gto register` and `gto assign`.
         run("git", "tag", "--annotate", f"digits@{version}", "--message", version)
     run("git", "tag", "--annotate", "digits#prod#1", "--message", "prod", "digits@v1.0.0^{}")
     for tag in ("lost@v1.0.0", "gone@v1.0.0"):
@@ -715,14 +711,14 @@ def test_an_artifact_is_fetched_by_version_or_stage(
     for repo in (str(registry), f"file://{registry}"):
         assert found("digits", "--repo", repo) == second
         assert found("digits@v1.0.0", "--repo", repo) == first
-    # From inside the repository, whose workspace is of the latest version.
+    # From inside the repository, whose workspace has the latest version.
     monkeypatch.chdir(registry)
     assert found("digits@v1.0.0") == first
     assert found("digits@latest") == second
     assert found("digits#prod") == first
 
 
-def test_an_artifact_that_there_is_not(
+def test_an_artifact_that_does_not_exist(
     predict: Callable[..., Ran], registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two = save_png(tmp_path, 1 - drawn())
@@ -732,16 +728,13 @@ def test_an_artifact_that_there_is_not(
         (error,) = predict(model, two, *more).errors
         return error
 
-    for unknown in ("digits@v2.0.0", "digits#dev"):
+    # The last one is registered, but not declared in dvc.yaml.
+    for unknown in ("digits@v2.0.0", "digits#dev", "digit@v1.0.0", "lost@v1.0.0"):
         error = wrong(unknown)
-        assert error.startswith(f"this repository: no artifact '{unknown}' is registered; there are digits")
-        assert all(name in error for name in ("digits@v1.0.0", "digits@v1.1.0", "digits#prod"))
-    assert wrong("digit@v1.0.0").endswith(
-        "unknown artifact 'digit'; did you mean 'digits'? allowed: digits, gone, lost"
-    )
-    assert wrong("lost@v1.0.0").endswith("is registered, but dvc.yaml declared no artifact 'lost' in that commit")
+        assert f"'{unknown}'" in error
+        assert f"'gto show {unknown.replace('#', '@').partition('@')[0]}'" in error
+    assert f"'gto show --repo {registry} digits'" in wrong("digits@v2.0.0", "--repo", str(registry))
     assert "No git repository was found at /nowhere" in wrong("digits@v1.0.0", "--repo", "/nowhere")
-    assert wrong("gone@v1.0.0") == (
-        "this repository: the file of 'gone@v1.0.0', models/gone.skops, is neither in its commit "
-        "nor in a DVC remote that can be reached; 'dvc push' puts it there"
-    )
+    error = wrong("gone@v1.0.0")
+    assert "models/gone.skops" in error
+    assert "'dvc push'" in error

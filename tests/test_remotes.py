@@ -1,4 +1,4 @@
-"""Models on real remotes: pushed from one clone, pulled in another, fetched by version where there is none."""
+"""Models on real DVC remotes: pushed from one clone, pulled in another, and fetched by version without a clone."""
 
 import contextlib
 import importlib.util
@@ -15,12 +15,12 @@ from tests.fixtures.small_project import Project
 
 @contextlib.contextmanager
 def folder(path: Path) -> Iterator[Remote]:
-    """A folder needs no server."""
+    """A remote that is a folder."""
     yield Remote(str(path / "storage"), {}, {})
 
 
 def missing(kind: str) -> list[str]:
-    """Say what a kind of remote needs and this machine does not have."""
+    """List what a kind of remote needs and is not installed."""
     needed = {
         "folder": {},
         "ssh": {
@@ -46,10 +46,10 @@ def missing(kind: str) -> list[str]:
 def pushed(
     request: pytest.FixtureRequest, finished: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Project]:
-    """The small project, whose models and a version of one are on a remote and a bare origin."""
+    """The small project, with its models on a remote, and a registered version in a bare origin."""
     kind, server = request.param
     if lacking := missing(kind):
-        # Whoever asks for these tests alone (`make test-remotes`) wants them run.
+        # Under `make test-remotes`, skipping would hide that nothing was tested.
         refuse = pytest.fail if request.config.option.markexpr == "remotes" else pytest.skip
         refuse(f"{kind}: needs {' and '.join(lacking)}")
     path = tmp_path_factory.mktemp(kind)
@@ -62,7 +62,7 @@ def pushed(
         yield project
 
 
-def test_a_clone_pulls_every_model_and_has_nothing_to_compute(pushed: Project, tmp_path: Path) -> None:
+def test_a_clone_pulls_every_model_and_is_up_to_date(pushed: Project, tmp_path: Path) -> None:
     pushed.succeed("git", "clone", "--quiet", str(origin(pushed)), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")
     clone.succeed("dvc", "pull")
@@ -73,9 +73,7 @@ def test_a_clone_pulls_every_model_and_has_nothing_to_compute(pushed: Project, t
     assert "in sync" in clone.succeed("dvc", "status", "--cloud").output
 
 
-def test_a_version_is_fetched_where_there_is_no_clone(
-    pushed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_is_fetched_without_a_clone(pushed: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
     elsewhere = Project(tmp_path)
     elsewhere.succeed("dvc", "artifacts", "get", str(origin(pushed)), "dense", "--rev", "v1.0.0")

@@ -1,6 +1,5 @@
-"""`make verify`: what differs from dvc.lock is named, and what it advises mends it."""
+"""`make verify`: each file that differs from dvc.lock is named, and the suggested command restores it."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,9 +11,8 @@ from ruamel.yaml import YAML
 from stages.shared.errors import UserError
 from tests.fixtures.damage import overwrite, with_bits_flipped
 from tests.fixtures.small_project import ROOT, Project
-from tools.verify import verify
+from tools.verify import Fault, verify
 
-FINE = re.compile(r"verify: [\d,]+ files in the workspace are what dvc\.lock names, and [\d,]+ in the cache are .+\n")
 NET = "models/nets/dense.keras"
 
 
@@ -26,94 +24,107 @@ def project(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return copy
 
 
-def faults() -> list[str]:
-    return [str(fault) for fault in verify().faults]
-
-
 def flip(path: Path) -> None:
-    """Flip a bit; DVC does not see it."""
+    """Flip one bit, so that DVC does not notice."""
     content = path.read_bytes()
     overwrite(path, with_bits_flipped(content, len(content) // 2, 1))
 
 
 def cached(project: Project, out: str) -> Path:
-    """Return where the cache has an output."""
+    """Return the path of an output in the cache."""
     stages = YAML(typ="safe").load(project.lock)["stages"].values()
     md5 = next(entry["md5"] for stage in stages for entry in stage.get("outs", ()) if entry["path"] == out)
     return Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]
 
 
-def mend(project: Project, fault: str) -> None:
-    """Do what a line of `make verify` advises, and see that this mends it."""
-    command = fault.partition("; to mend it: ")[2].partition(", or ")[0]
-    assert command
-    project.succeed("bash", "-c", command)
-    assert faults() == []
+def the_fault() -> Fault:
+    """Verify, and return the only fault."""
+    (fault,) = verify()
+    return fault
+
+
+def restore(project: Project, fault: Fault) -> None:
+    """Run the suggested command, and check that nothing differs any more."""
+    project.succeed("bash", "-c", fault.remedy.partition(", or ")[0])
+    assert verify() == []
     assert "up to date" in project.succeed("dvc", "status").output
 
 
-def test_a_finished_run_is_fine(project: Project) -> None:
-    # In a process of its own, as `make verify` is.
-    done = subprocess.run([sys.executable, "-P", "-m", "tools.verify"], capture_output=True, text=True, check=False)
+def test_a_finished_run_verifies(project: Project) -> None:
+    # In a process of its own, like `make verify`.
+    command = [sys.executable, "-P", "-m", "tools.verify"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert FINE.fullmatch(done.stdout)
+    flip(Path(NET))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"verify: {the_fault()}\n"
+    assert NET in done.stderr
+    assert "dvc checkout" in done.stderr
 
 
 @pytest.mark.parametrize(
     "file", [NET, "models/predictions/dense.npz", "data/raw/images.npy", "data/split/test/labels.npy"]
 )
-def test_a_flipped_bit_that_dvc_does_not_see_is_named(project: Project, file: str) -> None:
+def test_a_flipped_bit_that_dvc_does_not_notice_is_named(project: Project, file: str) -> None:
     assert "up to date" in project.succeed("dvc", "status").output
     flip(Path(file))
-    assert "up to date" in project.succeed("dvc", "status").output, "if DVC sees it, 'make verify' is needed no more"
+    assert "up to date" in project.succeed("dvc", "status").output, "if DVC notices it, 'make verify' is not needed"
     out = file if file.startswith("models") else "/".join(file.split("/")[:2])
-    assert faults() == [f"{file} has been altered; to mend it: rm {file} && dvc checkout {out}"]
-    mend(project, faults()[0])
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (Path(file), f"rm -rf {file} && dvc checkout {out}")
+    restore(project, fault)
 
 
-def test_a_flipped_bit_in_the_cache_is_named(project: Project) -> None:
-    copy = cached(project, NET)
-    flip(copy)
-    assert "up to date" in project.succeed("dvc", "status").output
-    assert faults() == [
-        f"{NET} is as it should be, but its copy in the cache ({copy}) has been altered; "
-        f"to mend it: rm -f {copy} && dvc commit {NET}"
-    ]
-    mend(project, faults()[0])
+@pytest.mark.parametrize("out", [NET, "data/raw"], ids=["file", "list of a directory's files"])
+@pytest.mark.parametrize("damage", [flip, Path.unlink], ids=["altered", "missing"])
+def test_a_damaged_or_missing_copy_in_the_cache_is_named(
+    project: Project, out: str, damage: Callable[[Path], None]
+) -> None:
+    copy = cached(project, out)
+    damage(copy)
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (Path(out), f"rm -f {copy} && dvc commit {out}")
+    assert f"{'damaged' if copy.exists() else 'missing'} in the cache ({copy})" in fault.what
+    restore(project, fault)
 
 
 @pytest.mark.slow
-def test_without_a_sound_copy_the_stage_runs_again(project: Project) -> None:
+def test_without_an_intact_copy_the_stage_runs_again(project: Project) -> None:
     copy = cached(project, NET)
     before = Path(NET).read_bytes()
+    assert "up to date" in project.succeed("dvc", "status").output
     flip(copy)
     flip(Path(NET))
-    said = faults()
-    assert len(said) == 1
-    assert said[0].startswith(
-        f"{NET} has been altered, and its copy in the cache ({copy}) has been altered; to mend it:"
-    )
-    mend(project, said[0])
+    assert "up to date" in project.succeed("dvc", "status").output, "DVC notices neither"
+    fault = the_fault()
+    assert fault.path == Path(NET)
+    assert str(copy) in fault.what
+    assert "dvc repro" in fault.remedy
+    restore(project, fault)
     assert Path(NET).read_bytes() == before
 
 
-def test_a_file_that_was_cut_off_is_named(project: Project) -> None:
-    size = Path(NET).stat().st_size
-    Path(NET).write_bytes(Path(NET).read_bytes()[:100])
-    assert faults()[0].startswith(f"{NET} is cut off, 100 of {size:,} bytes; ")
-    mend(project, faults()[0])
-
-
-def test_missing_files_are_named(project: Project) -> None:
-    Path(NET).unlink()
-    assert faults() == [f"{NET} is missing; to mend it: dvc checkout {NET}"]
-    mend(project, faults()[0])
-    Path("data/split/classes.json").unlink()
-    assert faults() == ["data/split/classes.json is missing; to mend it: dvc checkout data/split"]
-    mend(project, faults()[0])
-    cached(project, NET).unlink()
-    assert "is missing; to mend it: dvc commit" in faults()[0]
-    mend(project, faults()[0])
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (Path.unlink, "missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:20]), "differs"),
+        (lambda path: (path.unlink(), path.mkdir()), ""),
+    ],
+    ids=["missing", "truncated", "replaced by a directory"],
+)
+@pytest.mark.parametrize(
+    ("file", "out"), [(NET, NET), ("data/split/classes.json", "data/split")], ids=["file", "in a directory"]
+)
+def test_a_missing_or_truncated_file_is_named(
+    project: Project, file: str, out: str, damage: Callable[[Path], object], what: str
+) -> None:
+    damage(Path(file))
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (Path(file), f"rm -rf {file} && dvc checkout {out}")
+    assert what in fault.what
+    restore(project, fault)
 
 
 def test_swapped_models_are_both_named(project: Project) -> None:
@@ -122,93 +133,71 @@ def test_swapped_models_are_both_named(project: Project) -> None:
         ("baselines/linear.skops", "baselines/neighbours.skops"),
     ):
         Path("models", other).write_bytes(Path("models", one).read_bytes())
-        assert re.match(rf"models/{other} (has been altered|is cut off)", faults()[0])
-        mend(project, faults()[0])
+        fault = the_fault()
+        assert fault.path == Path("models", other)
+        restore(project, fault)
 
 
-def test_what_an_output_should_not_hold_is_named(project: Project) -> None:
+def test_an_additional_file_in_an_output_is_named(project: Project) -> None:
     Path("data/split/more.npy").write_text("x")
-    assert faults() == ["data/split/more.npy is no part of data/split; to mend it: rm data/split/more.npy"]
-    mend(project, faults()[0])
-
-
-def test_a_damaged_list_of_a_directory_s_files_is_named(project: Project) -> None:
-    listing = cached(project, "data/raw")
-    flip(listing)
-    assert faults() == [
-        f"data/raw has a damaged list of its files in the cache ({listing}); "
-        f"to mend it: rm -f {listing} && dvc commit data/raw"
-    ]
-    mend(project, faults()[0])
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (Path("data/split/more.npy"), "rm data/split/more.npy")
+    restore(project, fault)
 
 
 @pytest.mark.slow
 def test_altered_reports_are_named(project: Project) -> None:
     for file in ("reports/metrics/dense.json", "reports/leaderboard.csv"):
         flip(Path(file))
-    said = faults()
-    assert sorted(said) == [
-        "reports/leaderboard.csv has been altered; to mend it: rm reports/leaderboard.csv && dvc repro",
-        # Of a directory that is in Git alone DVC has no list.
-        "reports/metrics holds other files than dvc.lock names; to mend it: rm -r reports/metrics && dvc repro",
-    ]
-    mend(project, said[0])
+    faults = verify()
+    # DVC has no list of the files of a directory that is only in Git.
+    assert {str(fault.path): fault.remedy for fault in faults} == {
+        path: f"rm -rf {path} && dvc repro" for path in ("reports/leaderboard.csv", "reports/metrics")
+    }
+    restore(project, faults[0])
 
 
-def test_altered_data_as_published_are_named(project: Project) -> None:
+def test_altered_source_data_are_named(project: Project) -> None:
     file = "data/mnist/train-images-idx3-ubyte.gz"
     flip(Path(file))
-    assert faults() == [
-        f"{file} has been altered: it is not what the results were made of; "
-        f"to mend it: git checkout {file}, or dvc repro"
-    ]
-    mend(project, faults()[0])
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (Path(file), f"git checkout {file}, or dvc repro")
+    restore(project, fault)
 
 
 @pytest.mark.slow
-def test_entries_of_models_that_are_no_longer_declared_are_no_faults(project: Project) -> None:
+def test_files_of_models_that_are_no_longer_declared_are_checked_in_the_cache_only(project: Project) -> None:
     project.edit(lambda params: params["nets"].pop("convolution"))
     project.repro()
     assert "train-nets@convolution" in project.lock
     assert not Path("models/nets/convolution.keras").exists()
-    assert faults() == []
+    assert verify() == []
     copy = cached(project, "models/nets/convolution.keras")
     flip(copy)
-    assert faults() == [f"{copy} is not what its name says, and is of another run; to mend it: rm {copy}"]
-    mend(project, faults()[0])
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (copy, f"rm {copy}")
+    restore(project, fault)
 
 
-def test_a_model_of_another_version_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = verify.__globals__["made_by_another_version"].__globals__["version"]
-    archives = "stages.shared.files.zip_archives.version"
-    monkeypatch.setattr(archives, lambda package: "9.9.9" if package == "keras" else here(package))
-    assert [re.sub(r"3\.\d+\.\d+", "3.x", fault) for fault in faults()] == [
-        f"models/nets/{name}.keras was saved by Keras 3.x, and this is Keras 9.9.9; "
-        f"to mend it: dvc repro --force train-nets@{name}"
-        for name in ("dense", "convolution")
-    ]
-
-
-# Cut off within a key; at the end of a line it might be a list of fewer stages, which is in order.
+# Truncated within a key; at the end of a line the rest could be a valid file with fewer stages.
 @pytest.mark.parametrize(
     "damage",
     [lambda lock: lock[: lock.index(" md5:") + 3], lambda lock: lock[: lock.rindex(" md5:") + 3], lambda lock: "{"],
 )
-def test_a_dvc_lock_that_was_cut_off_is_a_sentence(project: Project, damage: Callable[[str], str]) -> None:
-    before = project.lock
-    Path("dvc.lock").write_text(damage(before))
-    with pytest.raises(UserError, match=r"dvc\.lock.*; 'git checkout dvc\.lock' brings the committed one") as caught:
+def test_a_truncated_or_missing_dvc_lock_is_one_sentence(project: Project, damage: Callable[[str], str]) -> None:
+    Path("dvc.lock").write_text(damage(project.lock))
+    with pytest.raises(UserError, match=r"dvc\.lock.*'git checkout dvc\.lock'") as caught:
         verify()
     assert "\n" not in str(caught.value)
     project.succeed("git", "checkout", "dvc.lock")
-    assert faults() == []
+    assert verify() == []
     Path("dvc.lock").unlink()
-    with pytest.raises(UserError, match=r"there is no dvc\.lock, so nothing has been run"):
+    with pytest.raises(UserError, match=r"dvc\.lock is missing.*'dvc repro'"):
         verify()
 
 
 @pytest.mark.slow
-def test_dvc_sees_a_change_whose_time_is_new_and_mends_it(project: Project) -> None:
+def test_dvc_notices_a_change_with_a_new_modification_time_and_restores_the_file(project: Project) -> None:
     before = Path(NET).read_bytes()
     Path(NET).write_bytes(before[:-1])
     assert NET in project.succeed("dvc", "status").output

@@ -1,4 +1,4 @@
-"""Versions of models: registered and promoted in a repository, fetched by another program from its origin."""
+"""Versions of models: registered and promoted in one repository, fetched from its origin by another program."""
 
 import hashlib
 import json
@@ -23,9 +23,9 @@ class Registry(NamedTuple):
     Attributes
     ----------
     project : Project
-        Its workspace has the second version.
+        Its workspace contains the second version.
     first, second : bytes
-        The net's file in either.
+        The file of the net in each version.
     """
 
     project: Project
@@ -56,7 +56,7 @@ def registry(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """An empty folder that has nothing of any repository, neither code nor cache."""
+    """An empty folder without code and without a DVC cache."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
     (tmp_path / "elsewhere").mkdir()
     return Project(tmp_path / "elsewhere")
@@ -64,7 +64,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 @pytest.fixture
 def changing(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A copy of the repository with an origin of its own, to register and promote in."""
+    """A copy of the repository with its own origin, for tests that register and promote."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
     project = registry.project.copy(tmp_path / "project")
     project.succeed("git", "clone", "--quiet", "--bare", str(origin(registry.project)), str(origin(project)))
@@ -73,7 +73,7 @@ def changing(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def fetched(elsewhere: Project, source: Path, *options: str) -> bytes:
-    """Fetch the net into a new file and return what it holds."""
+    """Fetch the net to a new file and return its content."""
     got = elsewhere.folder / "got"
     got.unlink(missing_ok=True)
     elsewhere.succeed("dvc", "artifacts", "get", str(source), "dense", *options, "--out", "got")
@@ -85,7 +85,7 @@ def python(project: Project, code: str) -> str:
     return project.succeed("python", "-c", textwrap.dedent(code)).output
 
 
-def test_versions_and_their_stages_are_listed_from_the_origin(registry: Registry, elsewhere: Project) -> None:
+def test_versions_and_stages_are_listed_from_the_origin(registry: Registry, elsewhere: Project) -> None:
     command = ("gto", "show", "--repo", str(origin(registry.project)))
     models = json.loads(elsewhere.succeed(*command, "--json").output)
     assert models["dense"]["version"] == "v1.1.0"
@@ -98,18 +98,16 @@ def test_versions_and_their_stages_are_listed_from_the_origin(registry: Registry
     ]
 
 
-def test_a_version_is_fetched_by_its_number_or_its_stage(registry: Registry, elsewhere: Project) -> None:
+def test_a_version_is_fetched_by_number_or_stage(registry: Registry, elsewhere: Project) -> None:
     source = origin(registry.project)
     assert fetched(elsewhere, source, "--rev", "v1.0.0") == registry.first
     assert fetched(elsewhere, source, "--rev", "v1.1.0") == registry.second
     assert fetched(elsewhere, source, "--stage", "prod") == registry.first
     assert fetched(elsewhere, source, "--stage", "dev") == registry.second
-    assert fetched(elsewhere, source) == registry.second, "the highest version, unless one is named"
+    assert fetched(elsewhere, source) == registry.second, "the default is the highest version"
 
 
-def test_a_version_that_was_never_registered_is_named_and_nothing_is_fetched(
-    registry: Registry, elsewhere: Project
-) -> None:
+def test_a_version_that_is_not_registered_is_an_error(registry: Registry, elsewhere: Project) -> None:
     for options, named in ((("--rev", "v2.0.0"), "v2.0.0"), (("--stage", "test"), "test")):
         ran = elsewhere.run("dvc", "artifacts", "get", str(origin(registry.project)), "dense", *options)
         assert ran.code != 0
@@ -118,7 +116,7 @@ def test_a_version_that_was_never_registered_is_named_and_nothing_is_fetched(
     assert list(elsewhere.folder.iterdir()) == []
 
 
-def test_a_program_reads_a_version_through_the_python_api(registry: Registry, elsewhere: Project) -> None:
+def test_a_program_reads_a_version_with_the_python_api(registry: Registry, elsewhere: Project) -> None:
     printed = python(
         elsewhere,
         f"""
@@ -139,11 +137,9 @@ def test_a_program_reads_a_version_through_the_python_api(registry: Registry, el
     assert printed.splitlines() == [f"{path} {first}", f"{path} {second}", f"{path} {second}", first]
 
 
-def test_a_promotion_moves_the_stage_and_going_back_is_another_one(
-    registry: Registry, changing: Project, elsewhere: Project
-) -> None:
+def test_a_promotion_moves_the_stage_forward_or_back(registry: Registry, changing: Project, elsewhere: Project) -> None:
     promote = ("gto", "assign", "dense", "--stage", "prod", "--version")
-    # GTO asks for --force where a version has been in the stage before.
+    # GTO needs --force if the version was in the stage before.
     for command, file in (
         ((*promote, "v1.1.0"), registry.second),
         ((*promote, "v1.0.0", "--force"), registry.first),
@@ -157,7 +153,7 @@ def test_a_promotion_moves_the_stage_and_going_back_is_another_one(
     assert len([step for step in history if step["event"] == "assignment" and step["stage"] == "prod"]) == 3
 
 
-def test_the_workspace_goes_back_to_a_version_without_computing(registry: Registry, changing: Project) -> None:
+def test_the_workspace_returns_to_a_version_without_running_stages(registry: Registry, changing: Project) -> None:
     assert content(changing, "dense") == registry.second
     compared = changing.succeed("dvc", "params", "diff", "dense@v1.0.0", "dense@v1.1.0", "--json").output
     assert json.loads(compared) == {"params.yaml": {"nets.dense.epochs": {"old": 3, "new": 2, "diff": -1}}}
@@ -167,9 +163,7 @@ def test_the_workspace_goes_back_to_a_version_without_computing(registry: Regist
     assert changing.repro() == []
 
 
-def test_fetched_models_answer_in_the_plain_libraries_without_this_project(
-    registry: Registry, elsewhere: Project
-) -> None:
+def test_fetched_models_predict_in_plain_keras_and_scikit_learn(registry: Registry, elsewhere: Project) -> None:
     for name in ("dense", "linear"):
         elsewhere.succeed("dvc", "artifacts", "get", str(origin(registry.project)), name)
     data, predictions = (

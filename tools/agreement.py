@@ -1,4 +1,4 @@
-"""Compares rebuilt metrics with the committed ones."""
+"""Compares the metrics in the workspace with the committed ones."""
 
 import json
 import subprocess
@@ -10,51 +10,40 @@ from stages.shared.files.text_files import load_json
 from stages.shared.process import console
 from stages.shared.process.run import run
 
-# Test accuracy may differ by half a point. On one kind of processor every digit is the same; on another, sums are
-# taken in another order, and a net ends some tenths of a point away (the 95 % interval of 91 % accuracy on 14,000
-# images is 0.5 points to either side). A mistake in the code moves more.
+# On one kind of processor all digits of an accuracy are the same. On another one, sums are computed in another order,
+# and the accuracy of a net changes by some tenths of a point (the 95 % interval of an accuracy of 91 % on 14,000 images
+# is +-0.5 points). A mistake in the code changes more.
 TOLERANCE = 0.005
 
 
-def disagreements(
-    committed: dict[str, dict[str, float]], rebuilt: dict[str, dict[str, float]], tolerance: float = TOLERANCE
-) -> list[str]:
-    """Say which models' test accuracies differ by more than the tolerance, and which models only one side has.
+def disagreements(committed: dict[str, dict[str, float]], rebuilt: dict[str, dict[str, float]]) -> list[str]:
+    """Return one line per model whose test accuracy differs by more than the tolerance, or that only one side has.
 
     Parameters
     ----------
     committed, rebuilt : dict
         Model -> metrics, accuracies 0-1.
-    tolerance : float
-        0-1.
     """
     found = [f"{name} is on one side only" for name in sorted(committed.keys() ^ rebuilt.keys())]
     for name in sorted(committed.keys() & rebuilt.keys()):
         before, after = committed[name]["test_accuracy"], rebuilt[name]["test_accuracy"]
-        if abs(before - after) > tolerance:
-            found.append(f"{name}: test accuracy was {before:.4f} and is {after:.4f}, more than {tolerance} apart")
+        if abs(before - after) > TOLERANCE:
+            found.append(f"{name}: test accuracy was {before:.4f} and is {after:.4f}, more than {TOLERANCE} apart")
     return found
 
 
 def main() -> None:
-    """Compare reports/metrics in the workspace with the last commit's; fail where they disagree."""
-    listed = subprocess.run(
-        ["git", "ls-tree", "--name-only", "HEAD", f"{paths.METRICS.folder}/"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
+    """Compare reports/metrics in the workspace with the last commit, and fail if they disagree."""
+    listing = ["git", "ls-tree", "--name-only", "HEAD", f"{paths.METRICS.folder}/"]
     committed = {
-        Path(path).stem: json.loads(
-            subprocess.run(["git", "show", f"HEAD:{path}"], capture_output=True, text=True, check=True).stdout
-        )
-        for path in listed
+        Path(path).stem: json.loads(subprocess.check_output(["git", "show", f"HEAD:{path}"], text=True))
+        for path in subprocess.check_output(listing, text=True).split()
     }
     rebuilt = {path.stem: load_json(path) for path in sorted(paths.METRICS.folder.glob("*.json"))}
     if found := disagreements(committed, rebuilt):
         raise UserError("\n".join(found))
     same = sum(committed[name] == rebuilt[name] for name in rebuilt)
-    console.say(f"agreement: {len(rebuilt)} models agree with the commit, {same} of them in every digit")
+    console.say(f"agreement: {len(rebuilt)} models agree with the commit, {same} of them in all digits")
 
 
 if __name__ == "__main__":

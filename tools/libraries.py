@@ -1,7 +1,7 @@
-"""Writes libraries.json: the locked versions of the libraries that results come from.
+"""Writes libraries.json: the locked versions of the libraries that compute results.
 
 Stages depend on these versions, so a new version of a library reruns the stages that use it. `--check` compares them
-with what is installed.
+with requirements.txt and with the installed versions.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from stages.shared.process.run import run
 LIBRARIES = Path("libraries.json")
 REQUIREMENTS = Path("requirements.txt")
 
-# Module -> library; a stage that imports the module depends on the library's version.
+# Module -> library. A stage that imports the module depends on the version of the library.
 MODULES = {
     "PIL": "pillow",
     "altair": "altair",
@@ -35,20 +35,20 @@ MODULES = {
     "tensorflow": "tensorflow",
     "vl_convert": "vl-convert-python",
 }
-# Libraries that compute for another one.
+# Library -> libraries that it computes with.
 USES = {"keras": ("numpy", "tensorflow"), "scikit-learn": ("numpy", "scipy"), "tensorflow": ("numpy",)}
-# Builds of one library, under different names on different platforms.
+# Package -> library, for platforms on which the library has another package name.
 BUILDS = {"tensorflow-cpu": "tensorflow"}
 
 
 def of_modules(modules: Iterable[str]) -> list[str]:
-    """Return the libraries that a stage with these imports depends on, sorted."""
+    """Return the sorted names of the libraries that code with these imports depends on."""
     found = {MODULES[module] for module in modules if module in MODULES}
     return sorted(found.union(*(USES.get(library, ()) for library in found)))
 
 
 def locked(requirements: str) -> dict[str, str]:
-    """Read the libraries' versions from a compiled requirements file.
+    """Read the versions of the libraries from a compiled requirements file.
 
     Parameters
     ----------
@@ -73,20 +73,20 @@ def locked(requirements: str) -> dict[str, str]:
     for library, versions in found.items():
         if len(versions) != 1:
             raise UserError(
-                f"{REQUIREMENTS}: {library} has the versions {', '.join(sorted(versions)) or 'none'}; results need one "
-                "version for every Python and platform: constrain it in pyproject.toml"
+                f"{REQUIREMENTS}: versions of {library}: {', '.join(sorted(versions)) or 'none'}; there must be one "
+                "for all Pythons and platforms: constrain it in pyproject.toml"
             )
     return {library: versions.pop() for library, versions in sorted(found.items())}
 
 
 def differing(expected: dict[str, str]) -> list[str]:
-    """Return a sentence for each library whose installed version is not the expected one."""
+    """Return one line per library whose installed version is not the expected one."""
     builds = {library: build for build, library in BUILDS.items()}
     lines = []
     for library, version in expected.items():
         names = [name for name in (library, builds.get(library)) if name is not None]
         installed = {dist.version for name in names for dist in metadata.distributions(name=name)}
-        # scikit-learn-intelex exists for x86 alone.
+        # scikit-learn-intelex is only available for x86.
         if installed != {version} and not (library == "scikit-learn-intelex" and not installed):
             lines.append(f"{library} is {', '.join(sorted(installed)) or 'not installed'}; {LIBRARIES} has {version}")
     return lines
@@ -95,7 +95,7 @@ def differing(expected: dict[str, str]) -> list[str]:
 def main() -> None:
     """Write libraries.json, or compare it with requirements.txt and with what is installed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where versions differ")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if versions differ")
     check = parser.parse_args().check
     versions = locked(REQUIREMENTS.read_text(encoding="utf-8"))
     text = json.dumps(versions, indent=2) + "\n"

@@ -1,7 +1,4 @@
-"""The whole pipeline on few digits and few epochs, as a DVC experiment in a folder of its own.
-
-The workspace stays as it is; `dvc exp show` lists the outcome as the experiment "quick".
-"""
+"""Runs the whole pipeline with few images and few epochs, as the DVC experiment "quick", outside the workspace."""
 
 import subprocess
 import sys
@@ -27,7 +24,7 @@ def settings(nets: dict[str, int]) -> list[str]:
 
 
 def command(name: str, changes: list[str]) -> list[str]:
-    """Return the DVC command that runs the pipeline with changed settings in a folder of its own."""
+    """Return the DVC command that runs the pipeline with changed settings in a temporary folder."""
     options = [part for change in changes for part in ("--set-param", change)]
     return ["dvc", "exp", "run", "--temp", "--force", "--name", name, *options]
 
@@ -35,10 +32,10 @@ def command(name: str, changes: list[str]) -> list[str]:
 def run_experiment(name: str, changes: list[str]) -> None:
     """Run an experiment in place of an earlier one of the same name; exits with DVC's code if it fails."""
     subprocess.run(["dvc", "exp", "remove", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    ran = subprocess.run(command(name, changes), check=False)
-    if ran.returncode:
-        sys.exit(ran.returncode)
-    console.say(f"{name}: done; 'dvc exp show' lists it as {name}, 'dvc exp apply {name}' takes it into the workspace")
+    done = subprocess.run(command(name, changes), check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    console.say(f"{name}: done; 'dvc exp show' lists it, 'dvc exp apply {name}' copies its results to the workspace")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Writes the dependencies of every stage on code and libraries into dvc.yaml, from the imports.
+"""Writes the dependencies of every stage on code and libraries to dvc.yaml, from the imports.
 
-What is listed is everything that a stage imports and that can change its results: its own folder, modules of
-stages/shared, and library versions (libraries.json). Data and parameters are listed by hand. `--check` compares.
+They are everything that a stage imports and that can change its results: its own folder, modules of stages/shared, and
+library versions (libraries.json). Data and parameters are listed by hand. `--check` only compares.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from stages.shared.process.run import run
 from tools.libraries import LIBRARIES, of_modules
 
 PIPELINE = Path("dvc.yaml")
-CODE = "stages"  # entries of `deps` below this folder are written by this tool
+CODE = "stages"  # this tool writes the entries of `deps` below this folder
 
-# How a line is printed, a file is written whole, a process ends, a mistake is worded: none of it changes a result.
-# Nor does where a file lies, of which dvc.yaml itself keeps track.
+# Console output, error messages, signals and whole-file writing do not change results. Paths do not either: dvc.yaml
+# lists them.
 NOT_RESULTS = (
     "stages/__init__.py",
     "stages/shared/errors.py",
@@ -33,7 +33,7 @@ NOT_RESULTS = (
 
 
 def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
-    """Find what a file imports, anywhere in it.
+    """Find all imports of a file, those inside functions too.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            # `from package import module` and `from module import name` look alike.
+            # A name is a module or an object in a module.
             names = [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
@@ -71,7 +71,7 @@ def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
 
 
 def closure(file: Path, root: Path) -> tuple[set[Path], set[str]]:
-    """Find all files of the repository, and all other modules, that running a file can import."""
+    """Find all files of the repository, and all other modules, that a file imports directly or indirectly."""
     seen: set[Path] = set()
     modules: set[str] = set()
     waiting = {file}
@@ -85,12 +85,12 @@ def closure(file: Path, root: Path) -> tuple[set[Path], set[str]]:
 
 
 def changes_results(file: Path) -> bool:
-    """Return whether a change of the file can change what a stage computes."""
+    """Return whether a change of the file can change the results of a stage."""
     return not any(file.is_relative_to(path) for path in NOT_RESULTS)
 
 
 def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
-    """List what a stage's results depend on.
+    """List the code and the libraries that the results of a stage depend on.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
     Returns
     -------
     code : list of str
-        Its own folder, then files, sorted.
+        The folder of the stage, then files, sorted.
     libraries : list of str
         Keys of libraries.json, sorted.
     """
@@ -115,16 +115,18 @@ def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
 
 
 def written(text: str, root: Path) -> str:
-    """Return the text of dvc.yaml with the stages' dependencies on code and libraries."""
+    """Return the text of dvc.yaml with updated dependencies on code and libraries."""
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 200
     pipeline = yaml.load(text)
     for stage, definition in pipeline["stages"].items():
         code, libraries = code_and_libraries(stage, root)
+        if "params" not in definition:
+            definition.insert(list(definition).index("deps"), "params", [])
         _replace(definition["deps"], code, lambda item: str(item).startswith(f"{CODE}/"))
         _replace(
-            definition.setdefault("params", []),
+            definition["params"],
             [{LIBRARIES.as_posix(): libraries}] if libraries else [],
             lambda item: isinstance(item, dict) and LIBRARIES.as_posix() in item,
         )
@@ -144,12 +146,12 @@ def _replace(items: Any, new: list[Any], generated: Any) -> None:
 def main() -> None:
     """Write dvc.yaml, or check that it is up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where dvc.yaml is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if dvc.yaml is out of date")
     check = parser.parse_args().check
     before = PIPELINE.read_text(encoding="utf-8")
     after = written(before, Path())
     if check and after != before:
-        raise UserError(f"{PIPELINE} does not list what the stages import; run 'python -m tools.stage_deps'")
+        raise UserError(f"{PIPELINE} is out of date with the imports of the stages; run 'python -m tools.stage_deps'")
     if not check:
         with replacing(PIPELINE) as temporary:
             temporary.write_text(after, encoding="utf-8")

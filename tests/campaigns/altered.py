@@ -58,7 +58,7 @@ def alter_files(project: Project, n: int) -> dict[str, Any]:
             content, damage = _damaged(file, original, files, chance)
             overwrite(file, content)
             try:
-                named = any(file.is_relative_to(fault.path) or f"({file})" in fault.what for fault in verify().faults)
+                named = any(file.is_relative_to(fault.path) or f"({file})" in fault.what for fault in verify())
                 outcome = _load(file) if where == "workspace" else None
             finally:
                 overwrite(file, original)
