@@ -61,7 +61,7 @@ def test_a_file_is_read_in_utf_8_with_its_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "beginning", "word"),
     [
-        (b"a: 1\nb: {c: 1,\n  c: 2}\n", "x.yaml, line 3: ", "'c'"),
+        (b"a: 1\nb: {c: 1,\n  c: 2}\n", "x.yaml, line 3: not valid YAML: ", 'duplicate key "c"'),
         (b"a: 1\nb: [1\n", "x.yaml, line 3: not valid YAML: ", "']'"),
         (b"a: b: c\n", "x.yaml, line 1: not valid YAML: ", "mapping"),
         (b"a:\n\tb: 1\n", "x.yaml, line 2: not valid YAML: ", "\\t"),

@@ -21,9 +21,6 @@ SCHEMA = Path("params.schema.json")
 # As `names_of` in stages/shared/params/settings.py.
 NAME = "^(?=.*[A-Za-z0-9])(?=.*[^0-9])[A-Za-z0-9_][A-Za-z0-9_-]*$"
 
-# Strings that Keras accepts beside the names in its modules.
-OTHER_NAMES = ("l1l2", "normal", "one", "uniform", "zero")
-
 Schema = dict[str, Any]
 
 
@@ -111,29 +108,23 @@ def _keras() -> Schema:
         default = None if parameter is None else parameter.default
         return {"default": default} if isinstance(default, bool | int | float | str) else {}
 
-    def named(ending: str) -> Schema:
-        names = {name for name in (*names_for(ending), *OTHER_NAMES) if _is_name(NAMED[ending], name)}
-        return {"enum": [*sorted(names), None]}
-
     inputs = {
         "description": "Layers whose outputs it takes (`image` is the input); by default the previous layer.",
         "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}, {"type": "null"}],
     }
     method = {"enum": [FOURIER, None], "description": "How a Conv2D is computed in training."}
-    definitions: Schema = {"activation": named("activation")}
+    definitions: Schema = {"activation": {"enum": [*names_for("activation"), None]}}
     for kind, (module, base) in (NESTED | {"optimizer": (keras.optimizers, keras.optimizers.Optimizer)}).items():
         if kind == "cell":
             continue  # a layer
         classes = classes_of(module, base)
-        own = ("inputs", METHOD) if kind == "layer" else ()
         for cls in classes.values():
+            own = () if kind != "layer" else ("inputs", METHOD) if cls is keras.layers.Conv2D else ("inputs",)
             settings = {key: setting(cls, key) for key in settings_of(cls)}
             definitions[f"{kind}.{cls.__name__}"] = _with_settings(cls, settings, own)
-            if own and cls is not keras.layers.Conv2D:
-                definitions[f"{kind}.{cls.__name__}"]["properties"][METHOD] = {"type": "null"}
         object_ = _one_of(kind, classes, {}, f"A {kind.replace('_', ' ')} of Keras.")
         if kind in NAMED:
-            definitions[kind] = {"anyOf": [named(kind), object_]}
+            definitions[kind] = {"anyOf": [{"enum": [*names_for(kind), None]}, object_]}
         elif kind == "learning_rate":
             number = {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": STEPS}]}
             definitions[kind] = {"if": {"type": "object"}, "then": object_, "else": number}
@@ -143,14 +134,6 @@ def _keras() -> Schema:
         else:
             definitions["Optimizer"] = object_
     return definitions
-
-
-def _is_name(module: Any, name: str) -> bool:
-    try:
-        module.get(name)
-    except Exception:  # Keras raises errors of many types
-        return False
-    return True
 
 
 def _sklearn() -> Schema:

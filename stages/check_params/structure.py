@@ -21,22 +21,11 @@ class Params(Settings):
     """All sections of params.yaml."""
 
     fetch: Fetch
-    """The source of the data set."""
-
     split: Split
-    """The training, validation and test sets."""
-
     training: Training
-    """Settings of all models."""
-
     baselines: Baselines
-    """scikit-learn classifiers, each declared by its class and its settings."""
-
     nets: Nets
-    """Neural networks, each declared by its Keras layers and its training."""
-
     pictures: Pictures
-    """How weights are drawn."""
 
 
 def check_structure(content: CommentedMap) -> Params:

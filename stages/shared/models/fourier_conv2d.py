@@ -1,4 +1,4 @@
-"""Convolution with large kernels as products in the Fourier domain: the same maths with less arithmetic."""
+"""Convolution in the Fourier domain, which takes fewer multiplications for large kernels."""
 
 from typing import Any
 
@@ -9,16 +9,10 @@ from numpy.typing import NDArray
 
 
 class FourierConv2D(keras.layers.Conv2D):
-    """Keras's Conv2D, computed in the Fourier domain.
+    """A Conv2D that is computed in the Fourier domain.
 
-    Takes Conv2D's arguments and has its weights, so that a Conv2D can take them over. Worth it for large kernels
-    and many channels alone: a 9x9 kernel over 24x24 pixels needs a seventh of the multiplications.
-
-    Raises
-    ------
-    ValueError
-        For what is not computed this way: strides, dilation or groups other than 1, padding other than "valid",
-        channels first.
+    It has the arguments and weights of Conv2D, and is faster only for large kernels and many channels: a 9x9 kernel on
+    24x24 pixels takes a seventh of the multiplications. Raises ValueError as `check_supported`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -26,8 +20,8 @@ class FourierConv2D(keras.layers.Conv2D):
         check_supported(self)
 
     def convolution_op(self, inputs: Any, kernel: Any) -> Any:
-        """Convolve, as Conv2D's method of this name does, before bias and activation; always in float32."""
-        # Sums of many large and small values, which cancel: the 8 bits of bfloat16 would leave little of them.
+        """Convolve in float32, as Conv2D does before bias and activation."""
+        # Large values cancel in these sums; the 8 bits of bfloat16 would leave little of the result.
         convolved = fourier_convolution(ops.cast(inputs, "float32"), ops.cast(kernel, "float32"))
         return ops.cast(convolved, self.compute_dtype)
 
@@ -38,7 +32,7 @@ def check_supported(layer: keras.layers.Conv2D) -> None:
     Raises
     ------
     ValueError
-        A layer with other strides, dilation, groups, padding or order of channels.
+        Strides, dilation or groups other than 1, padding other than "valid", or channels first.
     """
     ones = layer.strides == (1, 1) and layer.dilation_rate == (1, 1) and layer.groups == 1
     if not ones or layer.padding != "valid" or layer.data_format != "channels_last":
@@ -49,31 +43,31 @@ def check_supported(layer: keras.layers.Conv2D) -> None:
 
 
 def plain(model: keras.Model) -> keras.Model:
-    """Return a model of Keras's own layers with the same weights; the model itself where it has no others.
+    """Return a copy of a model with Conv2D in place of FourierConv2D, or the model itself if it has none.
 
     Parameters
     ----------
     model : keras.Model
-        It is not changed.
+        It is not changed; the copy has the same weights.
     """
     if not any(isinstance(layer, FourierConv2D) for layer in model.layers):
         return model
 
-    def own(layer: keras.layers.Layer) -> keras.layers.Layer:
+    def replacement(layer: keras.layers.Layer) -> keras.layers.Layer:
         cls = keras.layers.Conv2D if isinstance(layer, FourierConv2D) else type(layer)
         return cls.from_config(layer.get_config())
 
     image = keras.Input(model.input_shape[1:], name=model.inputs[0].name)
-    copy = keras.models.clone_model(model, input_tensors=image, clone_function=own)
+    copy = keras.models.clone_model(model, input_tensors=image, clone_function=replacement)
     copy.set_weights(model.get_weights())
     return copy
 
 
 def fourier_convolution(images: Any, kernel: Any) -> Any:
-    """Correlate images with a kernel at every place where it fits.
+    """Correlate images with a kernel, as `keras.ops.conv` with padding "valid".
 
-    Every transform is a real matrix product, over a batch of matrices that holds rows and channels of all images, so
-    that the time goes into few large products and their gradients are products again.
+    The transforms are real matrix products over rows and channels of all images, so that the time goes into few large
+    products, whose gradients are products too.
 
     Parameters
     ----------
@@ -85,7 +79,7 @@ def fourier_convolution(images: Any, kernel: Any) -> Any:
     Returns
     -------
     tensor of float32, shape (n, height - kernel_height + 1, width - kernel_width + 1, filters)
-        `keras.ops.conv` of the two with padding "valid", but for rounding.
+        Equal to the result of `keras.ops.conv` up to rounding.
 
     References
     ----------
@@ -94,7 +88,7 @@ def fourier_convolution(images: Any, kernel: Any) -> Any:
     height, width, channels = images.shape[1:]
     kernel_height, kernel_width, _, filters = kernel.shape
     n = ops.shape(images)[0]
-    frequencies = width // 2 + 1  # of a real signal; the others are their conjugates
+    frequencies = width // 2 + 1  # of a real signal; the others are the conjugates of these
     rows, columns = height - kernel_height + 1, width - kernel_width + 1
 
     across, down = real_dft(width, width), complex_dft(height, height)
@@ -116,55 +110,55 @@ def fourier_convolution(images: Any, kernel: Any) -> Any:
 
     product = ops.reshape(ops.matmul(spectrum, block), (frequencies, height, n, 2, filters))
     product = ops.reshape(ops.transpose(product, (0, 3, 1, 2, 4)), (frequencies, 2 * height, -1))
-    # Only the rows and columns that the kernel fits are transformed back; the others have wrapped around.
+    # The rows and columns beyond these are wrapped around, and not transformed back.
     product = ops.matmul(inverse_complex_dft(height, rows), product)
     product = ops.matmul(inverse_real_dft(width, columns), ops.reshape(product, (2 * frequencies, -1)))
     return ops.transpose(ops.reshape(product, (columns, rows, n, filters)), (2, 1, 0, 3))
 
 
-def real_dft(size: int, given: int) -> NDArray[np.float32]:
-    """Return the matrix of the DFT of a real signal of which the first `given` of `size` values are not zero.
+def real_dft(size: int, length: int) -> NDArray[np.float32]:
+    """Return the matrix of the DFT of `size` real values, of which those after the first `length` are zero.
 
     Returns
     -------
-    ndarray of float32, shape (2 * (size // 2 + 1), given)
-        For each frequency a row for the real and one for the imaginary part.
+    ndarray of float32, shape (2 * (size // 2 + 1), length)
+        Two rows per frequency, for the real and the imaginary part.
     """
-    angles = _angles(size, np.arange(size // 2 + 1), np.arange(given))
-    return np.stack([np.cos(angles), -np.sin(angles)], axis=1).reshape(-1, given).astype(np.float32)
+    angles = _angles(size, np.arange(size // 2 + 1), np.arange(length))
+    return np.stack([np.cos(angles), -np.sin(angles)], axis=1).reshape(-1, length).astype(np.float32)
 
 
-def complex_dft(size: int, given: int) -> NDArray[np.float32]:
-    """Return the matrix of the DFT of a complex signal, which takes and gives all real, then all imaginary parts.
+def complex_dft(size: int, length: int) -> NDArray[np.float32]:
+    """Return the matrix of the DFT of complex values, as `real_dft`; all real parts precede all imaginary parts.
 
     Returns
     -------
-    ndarray of float32, shape (2 * size, 2 * given)
+    ndarray of float32, shape (2 * size, 2 * length)
     """
-    return _block(-_angles(size, np.arange(size), np.arange(given)))
+    return _block(-_angles(size, np.arange(size), np.arange(length)))
 
 
-def inverse_complex_dft(size: int, wanted: int) -> NDArray[np.float32]:
-    """Return the matrix from a spectrum to the first `wanted` values: float32, (2 * wanted, 2 * size)."""
-    return _block(_angles(size, np.arange(wanted), np.arange(size))) / np.float32(size)
+def inverse_complex_dft(size: int, length: int) -> NDArray[np.float32]:
+    """Return the matrix of the inverse DFT to the first `length` values: float32, (2 * length, 2 * size)."""
+    return _block(_angles(size, np.arange(length), np.arange(size))) / np.float32(size)
 
 
-def inverse_real_dft(size: int, wanted: int) -> NDArray[np.float32]:
-    """Return the matrix from the spectrum of a real signal, as `real_dft` gives it, to its first `wanted` values.
+def inverse_real_dft(size: int, length: int) -> NDArray[np.float32]:
+    """Return the matrix of the inverse of `real_dft` to the first `length` values.
 
     Returns
     -------
-    ndarray of float32, shape (wanted, 2 * (size // 2 + 1))
+    ndarray of float32, shape (length, 2 * (size // 2 + 1))
     """
     frequencies = np.arange(size // 2 + 1)
-    angles = _angles(size, np.arange(wanted), frequencies)
-    # Every frequency stands for its conjugate too, save those that are their own.
+    angles = _angles(size, np.arange(length), frequencies)
+    # Each frequency stands for its conjugate too, except those that are their own conjugates.
     weight = np.where((frequencies == 0) | (2 * frequencies == size), 1.0, 2.0) / size
-    return np.stack([weight * np.cos(angles), -weight * np.sin(angles)], axis=2).reshape(wanted, -1).astype(np.float32)
+    return np.stack([weight * np.cos(angles), -weight * np.sin(angles)], axis=2).reshape(length, -1).astype(np.float32)
 
 
 def _angles(size: int, one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.float64]:
-    # Products taken modulo the size, which keeps the angles small and their sines exact.
+    # Products modulo the size keep the angles small and their sines exact.
     return 2 * np.pi * (np.outer(one, other) % size) / size
 
 

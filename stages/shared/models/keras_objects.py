@@ -36,6 +36,7 @@ NAMED: dict[str, ModuleType] = {
     "constraint": keras.constraints,
     "activation": keras.activations,
 }
+ALIASES = ("l1l2", "normal", "one", "uniform", "zero")  # names that are not in these modules
 
 
 def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any], where: Place, kind: str) -> Any:
@@ -95,9 +96,9 @@ def settings_of(cls: type) -> set[str]:
 
 
 def names_for(ending: str) -> list[str]:
-    """Return the strings that a setting with this ending, a key of `NAMED`, may have."""
-    not_names = ("get", "serialize", "deserialize", ending.capitalize())
-    return [name for name, value in vars(NAMED[ending]).items() if callable(value) and name not in not_names]
+    """Return the names that a setting with this ending, a key of `NAMED`, may have."""
+    names = {*vars(NAMED[ending]), *ALIASES} - {ending.capitalize()}  # the base class
+    return sorted(name for name in names if _is_name(name, NAMED[ending]))
 
 
 def substituted(value: Any, word: str, number: int) -> Any:
@@ -124,7 +125,9 @@ def _resolved(key: str, value: Any, where: Place) -> Any:
         # StackedRNNCells has the setting `cells`, a list of objects that other classes have as `cell`.
         return [_resolved(key.removesuffix("s"), item, (*where, position)) for position, item in enumerate(value)]
     if isinstance(value, str):
-        _check_name(key, value, where)
+        for ending, module in NAMED.items():
+            if key.endswith(ending) and not _is_name(value, module):
+                raise declaration_error(where, unknown_name(value, names_for(ending), f"Keras {ending}"))
     if not isinstance(value, Mapping):
         return value
     if "class" not in value:
@@ -140,13 +143,11 @@ def _resolved(key: str, value: Any, where: Place) -> Any:
     raise declaration_error(where, f"cannot be a Keras object; settings that end in {', '.join(NESTED)} can")
 
 
-def _check_name(key: str, value: str, where: Place) -> None:
-    for ending, module in NAMED.items():
-        if key.endswith(ending):
-            try:
-                module.get(value)
-            except Exception:  # Keras's message does not list the known names
-                raise declaration_error(where, unknown_name(value, names_for(ending), f"Keras {ending}")) from None
+def _is_name(name: str, module: ModuleType) -> bool:
+    try:
+        return callable(module.get(name))
+    except Exception:  # Keras raises errors of many types
+        return False
 
 
 def _refusal(name: str, settings: Mapping[str, Any], where: Place, text: str) -> DeclarationError:

@@ -1,4 +1,4 @@
-"""Importing TensorFlow with the settings that results depend on."""
+"""Imports TensorFlow with the settings that results depend on."""
 
 import os
 import sys
@@ -6,23 +6,23 @@ import tempfile
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow with the same kernels on every processor, and without its start-up notes.
+    """Import TensorFlow with the same kernels on every processor, and without its log messages at start-up.
 
-    Call it before the first import of Keras.
+    Call this before the first import of Keras.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # warnings and errors, no notes
-    # By default TensorFlow uses oneDNN's kernels on the newest processors only; older ones gain more from them.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # only warnings and errors
+    # By default, TensorFlow uses oneDNN only on new processors; on older ones it saves more time.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # Two notes come before any log level takes effect, so stderr goes to a file meanwhile.
+    # Some messages precede the log level, so stderr goes to a file during the import.
     sys.stderr.flush()
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
         except BaseException:
-            notes.seek(0)
-            os.write(stderr, notes.read())
+            messages.seek(0)
+            os.write(stderr, messages.read())
             raise
         finally:
             os.dup2(stderr, 2)

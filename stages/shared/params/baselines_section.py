@@ -9,7 +9,7 @@ from stages.shared.params.settings import load_section, names_of, one_of
 
 
 class Baselines(RootModel[Annotated[dict[str, Declared], names_of("baseline")]]):
-    """The section: name -> classifier, in the file's order."""
+    """Name -> scikit-learn classifier, in the file's order."""
 
 
 def load() -> dict[str, Declared]:

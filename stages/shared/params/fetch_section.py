@@ -46,7 +46,7 @@ class Checksums(Settings):
 
 
 class Fetch(Settings):
-    """The section."""
+    """The source of the data set."""
 
     source: Annotated[str, StringConstraints(min_length=1)]
     """A folder or an http(s) address of the four IDX files named as MNIST's, gzipped or not; or "openml"."""

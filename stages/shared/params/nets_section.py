@@ -86,7 +86,7 @@ class Net(Settings):
 
 
 class Nets(RootModel[Annotated[dict[str, Net], names_of("net")]]):
-    """The section: name -> net, in the file's order."""
+    """Name -> neural network, in the file's order."""
 
 
 def load() -> dict[str, Net]:

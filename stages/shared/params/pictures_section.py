@@ -38,7 +38,7 @@ class WeightMap(Settings):
 
 
 class Pictures(Settings):
-    """The section."""
+    """How weights are drawn."""
 
     weights: dict[str, dict[str, WeightMap]]
     """Model -> layer -> how to draw it, for layers not drawn by the defaults; the layer of a linear baseline is

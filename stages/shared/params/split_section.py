@@ -20,7 +20,7 @@ SHARE_OR_OFFICIAL = {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclus
 
 
 class Split(Settings):
-    """The section."""
+    """The training, validation and test sets."""
 
     rows: Annotated[int, Field(ge=10)] | None = None
     """Size of a stratified subset of the data set; null takes all rows."""

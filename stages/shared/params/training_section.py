@@ -11,7 +11,7 @@ Threads = Annotated[int, Field(ge=0)]
 
 
 class Training(Settings):
-    """The section."""
+    """Settings of all models."""
 
     seed: Seed
     """Seed of all random numbers in training, unless a net has its own."""

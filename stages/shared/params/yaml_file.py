@@ -1,4 +1,4 @@
-"""Reading params.yaml, with the line number of every key."""
+"""Reads params.yaml, with the line number of every key."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.scalarbool import ScalarBoolean
 
@@ -15,7 +14,7 @@ from stages.shared.errors import UserError, one_line
 PARAMS = Path("params.yaml")
 
 Key = str | int
-Place = tuple[Key, ...]  # the keys that lead from the top of params.yaml to a value
+Place = tuple[Key, ...]  # the keys from the top of params.yaml down to a value
 
 
 def read(path: Path = PARAMS) -> CommentedMap:
@@ -37,14 +36,10 @@ def read(path: Path = PARAMS) -> CommentedMap:
         raise UserError(f"{path} is missing; restore it with 'git checkout {path}'") from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
-    except DuplicateKeyError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        key = str(error.problem).partition('"')[2].partition('"')[0]  # ruamel.yaml names it in its message alone
-        raise UserError(f"{path}, line {line}: duplicate key '{one_line(key)}'") from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
-        raise UserError(f"{path}, line {line}: not valid YAML: {error.problem or error.context}") from None
+        raise UserError(f"{path}, line {line}: not valid YAML: {one_line(error.problem or error.context)}") from None
     except (YAMLError, UnicodeDecodeError, ValueError) as error:
         raise UserError(f"{path}: not valid YAML: {one_line(error)}") from None
     if not isinstance(content, CommentedMap):
@@ -53,17 +48,17 @@ def read(path: Path = PARAMS) -> CommentedMap:
 
 
 def plain(value: Any) -> Any:
-    """Copy what ruamel.yaml read into plain dict, list, str, bool, int and float."""
+    """Convert a value that ruamel.yaml has read to dict, list, str, bool, int, float and None."""
     if isinstance(value, Mapping):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, ScalarBoolean):
-        # What `true` with an anchor becomes: a subclass of int.
+        # `true` with an anchor, which is a subclass of int.
         return bool(value)
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
-            # ruamel.yaml keeps the notation of 0x10, 1e-6 or "x" in subclasses of these.
+            # Subclasses of these keep the notation of 0x10, 1e-6 or "x".
             return kind(value)
     return value if value is None else str(value)
 
