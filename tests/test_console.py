@@ -1,4 +1,4 @@
-"""What a stage says to a terminal and into a pipe."""
+"""Progress on a terminal and in a pipe."""
 
 import os
 import pty
@@ -10,7 +10,7 @@ import pytest
 from stages.shared.process import console
 
 
-def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_shows_a_bar_that_disappears_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = pty.openpty()
     os.set_blocking(reader, False)
     termios.tcsetwinsize(writer, (24, 80))
@@ -20,19 +20,23 @@ def test_a_terminal_gets_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.Monke
             advance(500_000)
             advance(1_500_000)
         terminal.flush()
-        drawn = os.read(reader, 100_000).decode()
+        output = os.read(reader, 100_000).decode()
     os.close(reader)
-    assert "reading:   0%" in drawn
-    assert "2.00M" in drawn
-    assert drawn.rpartition("\r")[0].rpartition("\r")[2].strip() == "", "the bar is overwritten"
+    assert "reading:   0%" in output
+    assert "2.00M" in output
+    assert output.rpartition("\r")[0].rpartition("\r")[2].strip() == "", "the bar is overwritten"
 
 
-def test_a_pipe_gets_lines_now_and_then(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("total", "rows", "line"), [(300, 100, "search: 200 of 300 rows"), (None, 1_000, "search: 2,000 rows")]
+)
+def test_a_pipe_gets_a_line_every_ten_seconds(
+    total: int | None, rows: int, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    for total in (300, None):
-        with console.progress("search", total, "rows") as advance:
-            for _ in range(3):
-                now[0] += 6
-                advance(1_000 if total is None else 100)
-    assert capsys.readouterr().out.splitlines() == ["search: 200 of 300 rows", "search: 2,000 rows"]
+    with console.progress("search", total, "rows") as advance:
+        for _ in range(3):
+            now[0] += 6
+            advance(rows)
+    assert capsys.readouterr().out.splitlines() == [line]

@@ -154,7 +154,7 @@ def test_a_mistake_stops_before_any_work(project: Project) -> None:
     ran = project.run("dvc", "repro")
     assert ran.code != 0
     assert ran.stages == ["check-params"]
-    assert "nets.dense: unknown key 'epoch'; did you mean 'epochs'?" in ran.output
+    assert "nets.dense.epoch: unknown key" in ran.output and "epochs" in ran.output
     assert "Traceback" not in ran.output
     assert project.lock == before
 

@@ -123,6 +123,14 @@ def test_a_stage_ends_with_the_dvc_that_started_it(start: Start) -> None:
     assert psutil.wait_procs(family, timeout=PROMPT)[1] == []
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of the parent")
+def test_a_stage_ends_if_the_dvc_that_started_it_ended_before(start: Start, tmp_path: Path) -> None:
+    starter = (sys.executable, "-c", "import os, subprocess, sys; subprocess.Popen(sys.argv[1:]); os._exit(0)")
+    process = start("time.sleep(0.5)\nPath('outlived').touch()", by=starter, DVC_STAGE="work")
+    process.communicate()
+    assert not (tmp_path / "outlived").exists()
+
+
 def test_a_stage_started_by_hand_outlives_its_shell(start: Start, tmp_path: Path) -> None:
     process = start("ready()\ntime.sleep(0.5)\nPath('outlived').touch()", by=STARTER)
     process.kill()

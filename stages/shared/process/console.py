@@ -1,4 +1,4 @@
-"""How a stage speaks to the person who runs it: one-sentence errors, lines, progress."""
+"""Console output: lines and progress bars."""
 
 import sys
 import time
@@ -10,36 +10,32 @@ from tqdm import tqdm
 SECONDS_BETWEEN_LINES = 10.0
 
 
-class UserError(Exception):
-    """A mistake that the user can mend; its text says what is wrong, where, and what is allowed."""
-
-
 def say(text: str) -> None:
-    """Print one line of what the stage does or found, at once even into a pipe."""
-    tqdm.write(text)  # above a bar, if one is drawn
+    """Print a line immediately, above a progress bar if there is one."""
+    tqdm.write(text)
     sys.stdout.flush()
 
 
 @contextmanager
-def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
-    """Show how far a long piece of work is: a bar with the time left on a terminal, plain lines elsewhere.
+def progress(description: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+    """Show the progress of a long task: a bar with the remaining time on a terminal, else a line every 10 seconds.
 
     Parameters
     ----------
-    what : str
-        Name of the work.
+    description : str
+        Name of the task.
     total : int or None
-        Number of units in the whole, if known.
+        Number of units in total, if known.
     unit : str
         Name of the unit: "rows", "epochs"; "B" is scaled to kB and MB.
 
     Yields
     ------
     callable
-        `advance(n)`: n more units are done.
+        `advance(n)` reports that n more units are done.
     """
     if sys.stderr.isatty():
-        with tqdm(desc=what, total=total, unit=unit, unit_scale=unit == "B", leave=False) as bar:
+        with tqdm(desc=description, total=total, unit=unit, unit_scale=unit == "B", leave=False) as bar:
 
             def update(n: int) -> None:
                 bar.update(n)
@@ -53,6 +49,6 @@ def progress(what: str, total: int | None, unit: str) -> Iterator[Callable[[int]
         done += n
         if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            say(f"{what}: {done:,} of {total:,} {unit}" if total else f"{what}: {done:,} {unit}")
+            say(f"{description}: {done:,} of {total:,} {unit}" if total else f"{description}: {done:,} {unit}")
 
     yield advance
