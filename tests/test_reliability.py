@@ -8,12 +8,12 @@ import pytest
 
 from stages.fetch import idx
 from tests.campaigns import altered, data, kill, report
-from tests.campaigns.concurrency import SAID, pair, side_by_side
-from tests.campaigns.kill import KILLS, MOMENTS, OVER, STATES, Outcome, Start, planned, remedies
+from tests.campaigns.concurrency import BUSY, pair, side_by_side
+from tests.campaigns.kill import KILLS, MOMENTS, STATES, Outcome, Start, planned, remedy
 from tests.fixtures.small_project import Project, prepare
 
 
-def test_kills_are_spread_over_states_moments_and_victims(finished: Project) -> None:
+def test_kills_are_spread_over_states_moments_and_receivers(finished: Project) -> None:
     start = Start(finished, 30.0, ["fetch", "evaluate"], {})
     starts = {state: start for state in STATES}
     trials = planned(60, starts)
@@ -21,15 +21,15 @@ def test_kills_are_spread_over_states_moments_and_victims(finished: Project) -> 
     assert (len(kills), len(trials)) == (60, 70)
     assert {trial.state for trial in kills} == set(STATES)
     assert {trial.moment for trial in kills} == set(MOMENTS)
-    assert {(trial.victim, trial.signal) for trial in kills} == set(KILLS)
+    assert {(trial.receiver, trial.signal) for trial in kills} == set(KILLS)
     assert planned(60, starts) == trials, "the same every time"
 
 
-def test_what_hits_nobody_is_tried_again_sooner_and_never_counted(finished: Project) -> None:
+def test_a_signal_after_the_end_of_the_run_is_repeated_earlier_and_not_counted(finished: Project) -> None:
     start = Start(finished, 30.0, ["fetch", "evaluate"], {})
     hit, late, missed, failed = planned(4, dict.fromkeys(STATES, start))[:4]
     for trial in (hit, late):
-        again = kill.sooner(trial)
+        again = kill.earlier(trial)
         assert again.share < trial.share
         assert again.moment != "while dvc.lock is written"
         assert again._replace(share=trial.share, moment=trial.moment) == trial
@@ -37,31 +37,31 @@ def test_what_hits_nobody_is_tried_again_sooner_and_never_counted(finished: Proj
         [
             (hit, Outcome("the stage", [], [])),
             (late, Outcome("dvc", ["rm dvc.lock"], [])),
-            (missed, Outcome(OVER, [], [])),
-            (failed, Outcome(OVER, [], ["dvc.lock differs"])),
+            (missed, Outcome(None, [], [])),
+            (failed, Outcome(None, [], ["dvc.lock differs"])),
         ],
         repeated=5,
     )
     assert (counts["kills"], counts["same_result"], counts["too_late_and_repeated"]) == (3, 2, 5)
-    assert counts["hit"] == {"the stage": 1, "dvc": 1, OVER: 1}
+    assert counts["hit"] == {"the stage": 1, "dvc": 1, "nothing": 1}
     assert sum(counts["state"].values()) == sum(counts["moment"].values()) == 3
-    assert counts["went_wrong"] == [f"{failed}: dvc.lock differs", f"{missed}: {OVER}, 5 times"]
+    assert counts["went_wrong"] == [f"{failed}: dvc.lock differs", f"{missed}: too late 5 times"]
 
 
-def test_what_is_left_over_counts_as_much_as_what_is_missing_or_differs() -> None:
+def test_missing_different_and_additional_files_are_differences() -> None:
     expected, found = {"a": "1", "b": "2", "c": "3"}, {"a": "1", "b": "0", ".writing-1-x": "4"}
     assert kill.differences(expected, found) == [".writing-1-x is left over", "b differs", "c is missing"]
 
 
-def test_a_dvc_lock_that_was_cut_off_comes_back(finished: Project, tmp_path: Path) -> None:
+def test_a_truncated_dvc_lock_is_restored(finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     before = project.lock
     (project.folder / "dvc.lock").write_text(before[: before.index(" md5:") + 3])  # within a key
     ran = project.run("dvc", "repro")
     assert ran.code and ran.stages == []
-    assert remedies(project, ran.output) == "git checkout dvc.lock"
+    assert remedy(project, ran.output) == "git checkout dvc.lock"
     assert project.lock == before
-    assert remedies(project, "some other message") is None
+    assert remedy(project, "some other message") is None
 
 
 @pytest.mark.slow
@@ -74,10 +74,10 @@ def test_killed_runs_end_as_undisturbed_ones_do() -> None:
 @pytest.mark.slow
 def test_two_runs_at_once_damage_nothing(finished: Project, tmp_path: Path) -> None:
     project = prepare(tmp_path / "project")
-    ran, faults = pair(project, finished, later=3.0)
+    ran, faults = pair(project, finished, delay=3.0)
     assert faults == []
     busy = [run for run in ran if run.code]
-    assert len(busy) <= 1 and all(any(said in run.output for said in SAID) for run in busy)
+    assert len(busy) <= 1 and all(any(message in run.output for message in BUSY) for run in busy)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Kills at random moments of a small pipeline: afterwards one `dvc repro` gives what an undisturbed run gives."""
+"""Kills at random moments of a small pipeline: one `dvc repro` afterwards gives the results of an undisturbed run."""
 
 import os
 import random
@@ -7,9 +7,9 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,32 +21,31 @@ from stages.shared.process.console import progress
 from tests.fixtures.small_project import Project, prepare, smallest
 
 SEED = 2024
-AT_ONCE = 2
-PATIENCE = 900.0  # seconds that a run of the small pipeline may take, on a machine that does other work too
+PARALLEL = 2  # trials at once
+TIMEOUT = 900.0  # seconds for one run of the small pipeline, on a busy machine
+ATTEMPTS = 5  # per trial, each earlier in the run, until the signal arrives before the end of the run
 STATES = ("nothing computed", "a seed changed", "results in the cache alone")
 MOMENTS = ("any", "a stage's first second", "while DVC saves", "while dvc.lock is written")
-# Who is sent what: the stage's process, DVC's, or both in their process group, as Ctrl-C and a closed terminal do.
+# Receivers: the process of the stage, of DVC, or their process group, as for Ctrl-C and a closed terminal.
 KILLS = (("stage", signal.SIGKILL), ("dvc", signal.SIGKILL), ("group", signal.SIGKILL))
 SIGNALS = (("group", signal.SIGINT), ("dvc", signal.SIGTERM), ("group", signal.SIGTERM), ("stage", signal.SIGTERM))
-OVER = "nobody, the run was over"
-TIMES = 5  # a trial is tried, each time sooner, where the run was over before its moment came
 
-Files = dict[str, str]
+Files = dict[str, str]  # path -> SHA-256
 
 
 class Start(NamedTuple):
-    """A state that a run can start from, and how it ends undisturbed.
+    """A state from which runs start, and an undisturbed run from it.
 
     Attributes
     ----------
     project : Project
-        Copied for each trial.
+        Each trial runs in a copy of it.
     seconds : float
-        That the undisturbed run took.
+        Duration of the undisturbed run.
     stages : list of str
-        That it ran.
+        Stages that the undisturbed run ran.
     files : dict of str to str
-        Path -> SHA-256 of all that it left.
+        Files after the undisturbed run.
     """
 
     project: Project
@@ -56,37 +55,30 @@ class Start(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """What to do in one trial; `share` (0-1) says when within its moment."""
+    """A signal to send: `share` (0-1) is the time within its moment."""
 
     state: str
     moment: str
-    victim: str
+    receiver: str
     signal: signal.Signals
     stage: str
     share: float
 
     def __str__(self) -> str:
-        where = f"{self.moment}, {self.stage}" if self.moment != "any" else "any moment"
-        return f"{self.signal.name} to the {self.victim}, {self.state}, {where}, at {self.share:.3f} of it"
+        moment = self.moment if self.moment == "any" else f"{self.moment}, {self.stage}"
+        return f"{self.signal.name} to the {self.receiver}, {self.state}, moment: {moment}, at {self.share:.3f} of it"
 
 
 class Outcome(NamedTuple):
-    """What one trial came to: who was hit, the cleaning that was needed, what is not as it should be."""
+    """Outcome of a trial: the processes hit (None if the run was over), the remedies needed, and what went wrong."""
 
-    hit: str
-    cleaned: list[str]
+    hit: str | None
+    remedies: list[str]
     faults: list[str]
-
-    @property
-    def too_late(self) -> bool:
-        """Say whether the run ended well before it could be hit, so that nothing was tried."""
-        return self.hit == OVER and not self.faults
 
 
 def campaign(n: int) -> dict[str, Any]:
     """Interrupt n runs with SIGKILL, and a sixth as many with SIGINT or SIGTERM.
-
-    A trial whose moment came when its run was over is tried again, somewhat sooner: what is counted hit something.
 
     Parameters
     ----------
@@ -96,31 +88,31 @@ def campaign(n: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        trials; who was hit, in which state, at which moment (each a name -> count); outcomes; `went_wrong`, texts.
+        Counts of trials and outcomes, and `went_wrong`, a list of str.
     """
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A shell starts what it runs in the background so, and every process from here on would inherit it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job; processes inherit it
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
         starts = starting_states(Path(folder))
         trials = planned(n, starts)
-        with ThreadPoolExecutor(AT_ONCE) as pool, progress("kill", len(trials), "trials") as advance:
+        with ThreadPoolExecutor(PARALLEL) as pool, progress("kill", len(trials), "trials") as advance:
 
             def run(numbered: tuple[int, Trial]) -> list[tuple[Trial, Outcome]]:
                 number, trial = numbered
-                tried = [(trial, attempt(trial, starts[trial.state], Path(folder) / f"trial-{number}"))]
-                while tried[-1][1].too_late and len(tried) < TIMES:
-                    trial = sooner(trial)
-                    tried.append((trial, attempt(trial, starts[trial.state], Path(folder) / f"trial-{number}")))
+                attempts: list[tuple[Trial, Outcome]] = []
+                while len(attempts) < ATTEMPTS and (not attempts or attempts[-1][1].hit is None):
+                    trial = earlier(trial) if attempts else trial
+                    copy = starts[trial.state].project.copy(Path(folder) / f"trial-{number}-{len(attempts)}")
+                    attempts.append((trial, attempt(trial, starts[trial.state], copy)))
                 advance(1)
-                return tried
+                return attempts
 
-            tried = list(pool.map(run, enumerate(trials)))
-    return counted([attempts[-1] for attempts in tried], sum(map(len, tried)) - len(tried))
+            done = list(pool.map(run, enumerate(trials)))
+    return counted([attempts[-1] for attempts in done], sum(map(len, done)) - len(done))
 
 
 def starting_states(folder: Path) -> dict[str, Start]:
-    """Make a project in each state to start from, and run a copy of it undisturbed."""
+    """Make a project in each state, and run a copy of it undisturbed."""
     cold = prepare(folder / "cold", smallest)
     starts = {STATES[0]: _undisturbed(cold, folder / "cold-finished")}
     finished = Project(folder / "cold-finished")
@@ -134,206 +126,145 @@ def starting_states(folder: Path) -> dict[str, Start]:
     return starts
 
 
+def _undisturbed(project: Project, folder: Path) -> Start:
+    finished = project.copy(folder)
+    start = time.monotonic()
+    stages = finished.repro()
+    return Start(project, time.monotonic() - start, stages, files(finished))
+
+
 def planned(n: int, starts: dict[str, Start]) -> list[Trial]:
-    """Draw what to do in each trial: n kills and a sixth as many other signals, spread over states and moments."""
+    """Draw n kills and a sixth as many other signals, spread over states and moments."""
     chance = random.Random(SEED)
+    receivers = [KILLS[number % len(KILLS)] for number in range(n)]
+    receivers += [SIGNALS[number % len(SIGNALS)] for number in range(-(-n // 6))]
     trials = []
-    for number, (victim, sent) in enumerate([*_in_turn(KILLS, n), *_in_turn(SIGNALS, -(-n // 6))]):
-        # Most from the start; few where nothing is trained.
-        state = STATES[(0, 1, 0, 1, 0, 1, 2)[number % 7]]
-        moment = chance.choice(MOMENTS[:2] if victim == "stage" else MOMENTS)
-        ran = starts[state].stages
-        if not ran:
-            moment = "any"
-        stage = chance.choice(ran) if ran else ""
-        trials.append(Trial(state, moment, victim, sent, stage, chance.random()))
+    for number, (receiver, sent) in enumerate(receivers):
+        state = STATES[(0, 1, 0, 1, 0, 1, 2)[number % 7]]  # few from the cache: nothing is trained then
+        stages = starts[state].stages
+        moment = chance.choice(MOMENTS[:2] if receiver == "stage" else MOMENTS)
+        stage = chance.choice(stages) if stages else ""
+        trials.append(Trial(state, moment if stages else "any", receiver, sent, stage, chance.random()))
     return trials
 
 
-def sooner(trial: Trial) -> Trial:
-    """Return what to do in place of a trial whose run was over before it was hit."""
-    # A dvc.lock that is as long as before cannot be seen to be written.
-    moment = "while DVC saves" if trial.moment == "while dvc.lock is written" else trial.moment
+def earlier(trial: Trial) -> Trial:
+    """Return the trial to do after one whose signal came after the end of the run."""
+    # If the size of dvc.lock does not change, its writing cannot be noticed.
+    moment = MOMENTS[2] if trial.moment == MOMENTS[3] else trial.moment
     return trial._replace(moment=moment, share=trial.share / 2)
 
 
-def attempt(trial: Trial, start: Start, folder: Path) -> Outcome:
-    """Interrupt one run, run again, and compare."""
-    project = start.project.copy(folder)
+def attempt(trial: Trial, start: Start, project: Project) -> Outcome:
+    """Interrupt one run of a project, run it again, and compare the files with those of an undisturbed run."""
     faults: list[str] = []
-    hit, cleaned = "nobody", list[str]()
-    log = folder.with_suffix(".log")
-    with log.open("w+", encoding="utf-8") as output:
-        process = project.start("dvc", "repro", output=output, apart=True)
-        try:
-            hit = _strike(process, trial, start.seconds, folder, lambda: log.read_text(encoding="utf-8"))
-            code = process.wait(PATIENCE)
-            if "Traceback" in log.read_text(encoding="utf-8") and trial.signal != signal.SIGKILL:
+    hit, remedies = None, list[str]()
+    log = project.folder.with_suffix(".log")
+    try:
+        with log.open("w") as output, _process(project, output) as process:
+            hit = _send(process, trial, start.seconds, project.folder / "dvc.lock", log)
+            code = process.wait(TIMEOUT)
+            if trial.signal != signal.SIGKILL and "Traceback" in log.read_text():
                 faults.append("a traceback")
-            if code == 0 and hit != OVER:
-                faults.append("dvc says that all went well")
-            # What outlives DVC goes on while the next run begins, as it would with a user.
-            again, cleaned = _run_again(project)
-            if again.returncode:
-                faults.append(f"dvc repro fails: {again.stdout.strip()[-300:]}")
-        except subprocess.TimeoutExpired:
-            faults.append(f"the run does not end within {PATIENCE:.0f} seconds")
-        finally:
-            _end(process)
+            if code == 0 and hit is not None:
+                faults.append("dvc exits with 0")
+            # The rest of the first run's process group lives on during the second run, as it would for a user.
+            code, message, remedies = _run_again(project)
+            if code:
+                faults.append(f"dvc repro fails: {message[-300:]}")
+    except subprocess.TimeoutExpired:
+        faults.append(f"a run does not end within {TIMEOUT:.0f} seconds")
     faults += differences(start.files, files(project))
     status = project.run("dvc", "status")
     if "up to date" not in status.output:
         faults.append(f"dvc status: {' '.join(status.output.split())[:300]}")
     if not faults:
-        project.run("rm", "-rf", str(folder))
-    return Outcome(hit, cleaned, faults)
+        project.run("rm", "-rf", str(project.folder))
+    return Outcome(hit, remedies, faults)
 
 
-def files(project: Project) -> Files:
-    """Return path -> SHA-256 of dvc.lock and of all that stages write, leftovers too, but for what stages cost."""
-    paths = [project.folder / "dvc.lock"]
-    for name in ("data", "models", "reports"):
-        paths += [path for path in (project.folder / name).rglob("*") if path.is_file()]
-    return {
-        path.relative_to(project.folder).as_posix(): sha256(path.read_bytes()).hexdigest()
-        for path in sorted(paths)
-        if path.is_file() and not path.is_relative_to(project.folder / TIMINGS.folder)
-    }
+@contextmanager
+def _process(project: Project, output: Any = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
+    """Run `dvc repro` in a process group of its own, which is killed at the end."""
+    process = project.start("dvc", "repro", output=output, apart=True)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def differences(expected: Files, found: Files) -> list[str]:
-    """Say which files are missing, left over, or other than they should be."""
-    return [
-        f"{path} {'is missing' if path not in found else 'is left over' if path not in expected else 'differs'}"
-        for path in sorted(expected.keys() | found.keys())
-        if expected.get(path) != found.get(path)
-    ]
-
-
-def counted(done: list[tuple[Trial, Outcome]], repeated: int) -> dict[str, Any]:
-    """Count the trials by what was done and what came of it.
-
-    Parameters
-    ----------
-    done : list of (Trial, Outcome)
-    repeated : int
-        How many more came too late and were tried again.
-    """
-    hits = [(trial, outcome) for trial, outcome in done if not outcome.too_late]
-    kills = sum(trial.signal == signal.SIGKILL for trial, _ in hits)
-    return {
-        "kills": kills,
-        "other_signals": len(hits) - kills,
-        "same_result": sum(not outcome.faults for _, outcome in hits),
-        "hit": dict(Counter(outcome.hit for _, outcome in hits)),
-        "state": dict(Counter(trial.state for trial, _ in hits)),
-        "moment": dict(Counter(trial.moment for trial, _ in hits)),
-        "cleaned": dict(Counter(what for _, outcome in hits for what in outcome.cleaned)),
-        "too_late_and_repeated": repeated,
-        "went_wrong": [
-            *(f"{trial}: {'; '.join(outcome.faults)}" for trial, outcome in hits if outcome.faults),
-            *(f"{trial}: {OVER}, {TIMES} times" for trial, outcome in done if outcome.too_late),
-        ],
-    }
-
-
-def _undisturbed(project: Project, folder: Path) -> Start:
-    finished = project.copy(folder)
-    began = time.monotonic()
-    stages = finished.repro()
-    return Start(project, time.monotonic() - began, stages, files(finished))
-
-
-def _in_turn(choices: tuple[tuple[str, signal.Signals], ...], n: int) -> list[tuple[str, signal.Signals]]:
-    return [choices[number % len(choices)] for number in range(n)]
-
-
-def _strike(process: subprocess.Popen[str], trial: Trial, seconds: float, folder: Path, said: Callable[[], str]) -> str:
-    """Wait for the moment, send the signal, and say whom it hit."""
-    if trial.moment == "any":
-        _until(process, lambda: False, trial.share * seconds)
+def _send(process: subprocess.Popen[str], trial: Trial, seconds: float, lock: Path, log: Path) -> str | None:
+    """Wait for the moment of a trial, send the signal, and return the processes that it hit."""
+    if trial.moment == MOMENTS[0]:
+        _wait(process, trial.share * seconds)
     else:
-        _until(process, lambda: f"Running stage '{trial.stage}':" in said(), PATIENCE)
-        if trial.moment == MOMENTS[1]:
-            _until(process, lambda: False, trial.share)
+        _wait(process, TIMEOUT, lambda: f"Running stage '{trial.stage}':" in log.read_text())
+    if trial.moment == MOMENTS[1]:
+        _wait(process, trial.share)
+    elif trial.moment in MOMENTS[2:]:
+        _wait(process, 1.0, lambda: _stage_of(process) is not None)
+        size = _size(lock)
+        _wait(process, TIMEOUT, lambda: _stage_of(process) is None)
+        if trial.moment == MOMENTS[2]:
+            _wait(process, trial.share * 0.3)
         else:
-            _until(process, lambda: _stage_of(process) is not None, 1.0)
-            lock = folder / "dvc.lock"
-            before = _size(lock)
-            _until(process, lambda: _stage_of(process) is None, PATIENCE)
-            if trial.moment == MOMENTS[2]:
-                _until(process, lambda: False, trial.share * 0.3)
-            else:
-                # DVC empties the file, then writes: the moment is short, so no pause between two looks.
-                _until(process, lambda: _size(lock) != before, 2.0, pause=0)
+            # DVC truncates the file and writes it again within microseconds.
+            _wait(process, 2.0, lambda: _size(lock) != size, pause=0)
     if process.poll() is not None:
-        return OVER
+        return None
     stage = _stage_of(process)
-    if trial.victim == "stage" and stage is not None:
+    if trial.receiver == "stage" and stage is not None:
         stage.send_signal(trial.signal)
         return "the stage"
-    if trial.victim == "group":
+    if trial.receiver == "group":
         os.killpg(process.pid, trial.signal)
         return "dvc and the stage" if stage else "dvc"
     process.send_signal(trial.signal)
     return "dvc, while a stage runs" if stage else "dvc"
 
 
-def _until(process: subprocess.Popen[str], reached: Callable[[], bool], seconds: float, pause: float = 0.005) -> None:
+def _wait(
+    process: subprocess.Popen[str], seconds: float, reached: Callable[[], bool] = lambda: False, pause: float = 0.005
+) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None and not reached():
         time.sleep(pause)
 
 
 def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    return path.stat().st_size if path.exists() else 0
 
 
 def _stage_of(process: subprocess.Popen[str]) -> psutil.Process | None:
-    """Return the process of the stage that runs, if one does."""
-    try:
-        children = psutil.Process(process.pid).children()
-    except psutil.NoSuchProcess:
-        return None
-    # git, which DVC asks now and then, is no stage.
-    running = [child for child in children if child.is_running() and _runs_stage(child)]
-    return running[0] if running else None
+    """Return the process of the running stage; DVC also starts git."""
+    with suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children():
+            with suppress(psutil.Error):
+                if any("stages." in part for part in child.cmdline()):
+                    return child
+    return None
 
 
-def _runs_stage(process: psutil.Process) -> bool:
-    try:
-        return any("stages." in part for part in process.cmdline())
-    except psutil.Error:
-        return False
-
-
-def _run_again(project: Project) -> tuple[subprocess.CompletedProcess[str], list[str]]:
-    """Run `dvc repro` until it starts, with such cleaning as its own message asks for; return it and the cleaning."""
-    cleaned: list[str] = []
+def _run_again(project: Project) -> tuple[int, str, list[str]]:
+    """Run `dvc repro`, with at most two of the remedies that it asks for; return exit code, output and remedies."""
+    remedies: list[str] = []
     while True:
-        with project.start("dvc", "repro", apart=True) as process:
-            try:
-                output, _ = process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                output = "it does not end"
-            finally:
-                _end(process)
-        done = subprocess.CompletedProcess([], process.returncode, output)
-        remedy = remedies(project, output) if process.returncode and len(cleaned) < 2 else None
-        if remedy is None:
-            return done, cleaned
-        cleaned.append(remedy)
+        with _process(project) as process:
+            output, _ = process.communicate(timeout=TIMEOUT)
+        done = remedy(project, output) if process.returncode and len(remedies) < 2 else None
+        if done is None:
+            return process.returncode, output.strip(), remedies
+        remedies.append(done)
 
 
-def remedies(project: Project, said: str) -> str | None:
-    """Do what DVC's message asks for, or the README where DVC's own file was cut off; return what was done."""
-    if "RWLock-file" in said:
+def remedy(project: Project, message: str) -> str | None:
+    """Do what DVC's error message asks for, or restore a truncated dvc.lock; return the command."""
+    if "RWLock-file" in message:
         (project.folder / ".dvc/tmp/rwlock").unlink()
         return "rm .dvc/tmp/rwlock"
-    if "dvc.lock" in said and ("unable to read" in said or "validation failed" in said or "is invalid" in said):
+    if "dvc.lock" in message and any(text in message for text in ("unable to read", "validation failed", "is invalid")):
         if project.run("git", "ls-files", "--error-unmatch", "dvc.lock").code == 0:
             project.succeed("git", "checkout", "dvc.lock")
             return "git checkout dvc.lock"
@@ -342,8 +273,50 @@ def remedies(project: Project, said: str) -> str | None:
     return None
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End whatever is left of a run's process group."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def files(project: Project) -> Files:
+    """Hash dvc.lock and all files in the folders to which stages write, except timings."""
+    paths = [project.folder / "dvc.lock"]
+    for name in ("data", "models", "reports"):
+        paths += (project.folder / name).rglob("*")
+    return {
+        path.relative_to(project.folder).as_posix(): sha256(path.read_bytes()).hexdigest()
+        for path in paths
+        if path.is_file() and not path.is_relative_to(project.folder / TIMINGS.folder)
+    }
+
+
+def differences(expected: Files, found: Files) -> list[str]:
+    """List the files that are missing, left over, or different."""
+    return [
+        f"{path} {'is missing' if path not in found else 'is left over' if path not in expected else 'differs'}"
+        for path in sorted(expected.keys() | found.keys())
+        if expected.get(path) != found.get(path)
+    ]
+
+
+def counted(done: list[tuple[Trial, Outcome]], repeated: int) -> dict[str, Any]:
+    """Count trials and outcomes.
+
+    Parameters
+    ----------
+    done : list of (Trial, Outcome)
+        The last attempt of each trial.
+    repeated : int
+        Number of attempts before, whose signals came after the end of the run.
+    """
+    hits = [(trial, outcome) for trial, outcome in done if outcome.hit or outcome.faults]
+    kills = sum(trial.signal == signal.SIGKILL for trial, _ in hits)
+    return {
+        "kills": kills,
+        "other_signals": len(hits) - kills,
+        "same_result": sum(not outcome.faults for _, outcome in hits),
+        "hit": dict(Counter(outcome.hit or "nothing" for _, outcome in hits)),
+        "state": dict(Counter(trial.state for trial, _ in hits)),
+        "moment": dict(Counter(trial.moment for trial, _ in hits)),
+        "remedies": dict(Counter(command for _, outcome in hits for command in outcome.remedies)),
+        "too_late_and_repeated": repeated,
+        "went_wrong": [
+            *(f"{trial}: {'; '.join(outcome.faults)}" for trial, outcome in hits if outcome.faults),
+            *(f"{trial}: too late {ATTEMPTS} times" for trial, outcome in done if not (outcome.hit or outcome.faults)),
+        ],
+    }
