@@ -1,6 +1,7 @@
 """The pipeline as its users run it: the real dvc.yaml and stages, end to end, on small data."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tests.fixtures.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
+from tools.libraries import locked
 
 MODELS = [*BASELINES, *NETS]
 AFTER_TRAINING = {"evaluate", "plot-weights", "report"}
@@ -86,6 +88,45 @@ def test_a_comment_in_params_reruns_nothing(project: Project) -> None:
     with (project.folder / "params.yaml").open("a") as file:
         file.write("\n# a note\n")
     assert project.repro() == []
+
+
+def edit_text(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("stages/shared/process/console.py", "{done:,} of {total:,}"),
+        ("stages/shared/process/run.py", "out of memory"),
+        ("stages/shared/files/whole_files.py", '"""Writing files'),
+        ("stages/shared/errors.py", "did you mean"),
+    ],
+)
+def test_a_reworded_message_or_docstring_reruns_nothing(project: Project, file: str, text: str) -> None:
+    edit_text(project.folder / file, text, f"{text} reworded")
+    assert json.loads(project.succeed("dvc", "status", "--json").output) == {}
+
+
+@pytest.mark.parametrize(
+    ("library", "reruns"),
+    [
+        ("keras", {"check-params", "check-models", *(f"train-nets@{name}" for name in NETS), "plot-weights"}),
+        ("matplotlib", {"plot-weights"}),
+        ("ruff", set()),
+    ],
+)
+def test_a_new_version_of_a_library_reruns_the_stages_that_use_it(
+    project: Project, library: str, reruns: set[str]
+) -> None:
+    requirements = (ROOT / "requirements.txt").read_text()
+    version = re.search(rf"^{library}==([\w.]+)", requirements, re.MULTILINE)
+    assert version is not None
+    versions = locked(requirements.replace(f"{library}=={version[1]}", f"{library}=={version[1]}.1"))
+    (project.folder / "libraries.json").write_text(json.dumps(versions))
+    assert set(json.loads(project.succeed("dvc", "status", "--json").output)) == reruns
 
 
 def test_a_picture_setting_retrains_nothing(project: Project) -> None:
