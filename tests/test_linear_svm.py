@@ -79,7 +79,10 @@ def test_each_class_is_fitted_as_a_problem_of_two_classes() -> None:
 
 def test_the_number_of_threads_does_not_affect_the_result() -> None:
     X, y = clouds(500, 5)
-    models = [ParallelLinearSVC(n_jobs=n_jobs).fit(X, y) for n_jobs in (None, 2, -1)]
+    models = [ParallelLinearSVC() for _ in range(3)]
+    for model, n_jobs in zip(models, (None, 2, -1), strict=True):
+        model.n_jobs = n_jobs
+        model.fit(X, y)
     assert same(models[0], models[1]) and same(models[0], models[2])
 
 
@@ -147,7 +150,9 @@ def test_too_few_iterations_give_a_warning() -> None:
 
 def test_the_saved_model_is_of_scikit_learns_own_class() -> None:
     X, y = clouds(200, 3)
-    fast = accelerated(LinearSVC(C=0.5, random_state=1)).set_params(n_jobs=2).fit(X, y)
+    fast = accelerated(LinearSVC(C=0.5, random_state=1))
+    fast.n_jobs = 2
+    fast.fit(X, y)
     slow = plain(fast)
     assert (type(fast), type(slow)) == (ParallelLinearSVC, LinearSVC)
     assert vars(slow).keys() == vars(LinearSVC().fit(X, y)).keys()

@@ -45,10 +45,9 @@ def plain(model: ClassifierMixin) -> ClassifierMixin:
 
 
 def _as_class(cls: type[ClassifierMixin], model: ClassifierMixin) -> ClassifierMixin:
-    # A faster class may have an additional parameter such as `n_jobs`.
-    additional = model.get_params(deep=False).keys() - cls().get_params(deep=False).keys()
     twin = cls()
-    vars(twin).update({name: value for name, value in vars(model).items() if name not in additional})
+    # LinearSVC has no `n_jobs`.
+    vars(twin).update({name: value for name, value in vars(model).items() if name != "n_jobs" or hasattr(twin, name)})
     return twin
 
 

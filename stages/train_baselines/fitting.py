@@ -40,14 +40,14 @@ def fit(
         The classifier rejects the data, or its settings do not suit them.
     """
     worker = accelerated(clone(model))
-    # LogisticRegression still has the parameter, but it is deprecated.
-    parallel = "n_jobs" in worker.get_params(deep=False) and type(worker) is not LogisticRegression
+    # LogisticRegression's is deprecated.
+    parallel = hasattr(worker, "n_jobs") and type(worker) is not LogisticRegression
     if parallel:
-        worker.set_params(n_jobs=threads or -1)
+        worker.n_jobs = threads or -1
     try:
         worker.fit(X, y)
     except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError, MemoryError) as error:
         raise declaration_error(where, f"{type(model).__name__} cannot be fitted: {one_line(error)}") from error
     if parallel:
-        worker.set_params(n_jobs=None)
+        worker.n_jobs = None
     return plain(worker)
