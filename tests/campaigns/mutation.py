@@ -1,6 +1,7 @@
-"""Mutants of the pure modules: mutmut changes one expression at a time, and a test should fail of it."""
+"""Mutants of the modules of pure functions: mutmut changes one expression at a time, and a test should fail."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -15,168 +16,134 @@ from stages.shared.process.console import say
 from stages.shared.process.run import run
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPLAINED = Path(__file__).with_name("survivors.yaml")
+SURVIVORS = Path(__file__).with_name("survivors.yaml")
 MUTMUT = Path(sys.executable).with_name("mutmut")
-AT_ONCE = 2
-# What mutmut notes of a mutant; any other code is of tests that failed, ran out of time or died.
-SURVIVED, NOT_TESTED, NOT_TRIED = (0,), (5, 33), (None, 2, 34)
+PROCESSES = 2
+# mutmut's exit codes of a mutant. All others mean that a test failed, ran out of time or died.
+SURVIVED, UNTESTED, NOT_TRIED = (0,), (5, 33), (None, 2, 34)
 
 
 class Survivor(NamedTuple):
-    """A mutant that no test fails of.
+    """A mutant that no test fails for.
 
     Attributes
     ----------
     file : str
-        Below the root.
+        Path below the root.
     was, becomes : str
-        The lines that differ, without their indentation.
+        The lines that differ, without indentation.
     """
 
     file: str
     was: str
     becomes: str
 
+    def __str__(self) -> str:
+        return f"{self.file}: {self.was} -> {self.becomes}"
 
-class Tried(NamedTuple):
-    """What became of one module's mutants.
+    @property
+    def rewords(self) -> bool:
+        """Whether only the wording of a message changes: mutmut puts XX around a string, or changes its case."""
+        return any(
+            self.becomes == self.was.replace(text, reworded)
+            for text in re.findall(r'(?="([^"]* [^"]*)")', self.was)
+            for reworded in (f"XX{text}XX", text.lower(), text.upper())
+        )
 
-    Attributes
-    ----------
-    mutants, killed : int
-        How many were tried, and of how many a test failed.
-    survivors : list of Survivor
-        The others.
-    """
 
-    mutants: int
+class Mutants(NamedTuple):
+    """The mutants of a module: the number of killed ones, and the survivors but for those that only reword."""
+
     killed: int
     survivors: list[Survivor]
 
-
-class Judged(NamedTuple):
-    """A module's mutants with what is known of its survivors.
-
-    Attributes
-    ----------
-    mutants, killed, explained : int
-        `explained` survivors are in survivors.yaml.
-    unexplained : list of Survivor
-        The others.
-    """
-
-    mutants: int
-    killed: int
-    explained: int
-    unexplained: list[Survivor]
-
     def __str__(self) -> str:
-        """Say it in one line."""
-        share = f" ({self.killed / self.mutants:.1%})" if self.mutants else ""
-        survived = self.mutants - self.killed
-        return f"{self.killed:,} of {self.mutants:,} killed{share}, {survived} survived, {self.explained} explained"
+        tried = self.killed + len(self.survivors)
+        return f"{self.killed:,} of {tried:,} killed{f' ({self.killed / tried:.1%})' if tried else ''}"
 
 
-def run_mutmut(a_function: int | None = None) -> dict[str, Tried]:
-    """Run mutmut, configured in pyproject.toml, on a copy of the project.
+def run_mutmut(per_function: int | None = None) -> dict[str, Mutants]:
+    """Run mutmut, as configured in pyproject.toml, on a copy of the project.
 
     Parameters
     ----------
-    a_function : int, optional
-        How many mutants of each function are tried at most; all if not given.
+    per_function : int, optional
+        Largest number of mutants of each function; all if not given.
 
     Returns
     -------
-    dict of str to Tried
-        Module, by its file's path, -> outcome.
+    dict of str to Mutants
+        Path of a module below the root -> its mutants.
+
+    Raises
+    ------
+    UserError
+        mutmut fails, for example because a test fails without a mutant.
     """
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\0")
+    git = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory(prefix="mutation-") as name:
         folder = Path(name)
-        for path in filter(None, listed):
+        for path in listed.split("\0"):
             if (ROOT / path).is_file():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / path, folder / path)
-        chosen = [] if a_function is None else [f"*__mutmut_{number}" for number in range(1, a_function + 1)]
-        command = [str(MUTMUT), "run", "--max-children", str(AT_ONCE), *chosen]
-        with (folder / "mutmut.txt").open("w+") as log:
-            done = subprocess.run(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, check=False)
-            if done.returncode:
-                log.seek(0)
-                raise UserError(f"mutmut failed: {log.read()[-2000:]}")
-        metas = sorted((folder / "mutants").rglob("*.py.meta"))
-        return {str(meta.relative_to(folder / "mutants").with_suffix("")): _tried(meta, folder) for meta in metas}
+        chosen = [f"*__mutmut_{number}" for number in range(1, (per_function or 0) + 1)]
+        command = [str(MUTMUT), "run", "--max-children", str(PROCESSES), *chosen]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise UserError(f"mutmut failed: {(done.stdout + done.stderr)[-2000:]}")
+        return {
+            meta.relative_to(folder / "mutants").with_suffix("").as_posix(): _outcome(meta, folder)
+            for meta in sorted((folder / "mutants").rglob("*.py.meta"))
+        }
 
 
-def judged(tried: dict[str, Tried], known: dict[Survivor, str]) -> dict[str, Judged]:
-    """Tell survivors that are explained from those that are not.
-
-    Parameters
-    ----------
-    tried : dict of str to Tried
-        As `run` returns it.
-    known : dict of Survivor to str
-        Explanations, as `explanations` returns them.
-    """
-    found = {}
-    for file, module in tried.items():
-        unexplained = [survivor for survivor in module.survivors if survivor not in known]
-        explained = len(module.survivors) - len(unexplained)
-        found[file] = Judged(module.mutants, module.killed, explained, unexplained)
-    return found
-
-
-def explanations(path: Path = EXPLAINED) -> dict[Survivor, str]:
-    """Read why some mutants cannot be killed, or are not worth it."""
+def explanations() -> dict[Survivor, str]:
+    """Read survivors.yaml: why no test can fail for a mutant, or need not."""
     return {
-        Survivor(file, entry["was"], entry["becomes"]): entry["why"]
-        for file, entries in YAML(typ="safe").load(path.read_text(encoding="utf-8")).items()
+        Survivor(file, entry["was"], becomes): entry["why"]
+        for file, entries in YAML(typ="safe").load(SURVIVORS.read_text(encoding="utf-8")).items()
         for entry in entries
+        for becomes in entry["becomes"]
     }
 
 
-def superfluous(tried: dict[str, Tried], known: dict[Survivor, str]) -> list[str]:
-    """List explanations of mutants that there are no longer or that did not survive."""
-    survivors = {survivor for module in tried.values() for survivor in module.survivors}
-    return [f"{EXPLAINED.name} explains a mutant that did not survive: {said(it)}" for it in known.keys() - survivors]
+def unexplained(modules: dict[str, Mutants], known: dict[Survivor, str]) -> list[str]:
+    """List the survivors without an explanation."""
+    survivors = [survivor for module in modules.values() for survivor in module.survivors]
+    return [f"survives without an explanation: {survivor}" for survivor in survivors if survivor not in known]
 
 
-def said(survivor: Survivor) -> str:
-    """Write a survivor in one line."""
-    return f"{survivor.file}: {survivor.was} -> {survivor.becomes}"
+def superfluous(modules: dict[str, Mutants], known: dict[Survivor, str]) -> list[str]:
+    """List the explanations of mutants that do not survive or no longer exist."""
+    survivors = {survivor for module in modules.values() for survivor in module.survivors}
+    return [f"{SURVIVORS.name} explains a mutant that does not survive: {each}" for each in known.keys() - survivors]
 
 
-def _tried(meta: Path, folder: Path) -> Tried:
-    codes = json.loads(meta.read_text())["exit_code_by_key"]
-    codes = {mutant: code for mutant, code in codes.items() if code not in NOT_TRIED}
-    alive = [mutant for mutant, code in codes.items() if code in (*SURVIVED, *NOT_TESTED)]
-    file = str(meta.relative_to(folder / "mutants").with_suffix(""))
-    return Tried(len(codes), len(codes) - len(alive), [_survivor(mutant, file, folder) for mutant in alive])
+def _outcome(meta: Path, folder: Path) -> Mutants:
+    file = meta.relative_to(folder / "mutants").with_suffix("").as_posix()
+    codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+    alive = [mutant for mutant, code in codes.items() if code in (*SURVIVED, *UNTESTED)]
+    killed = sum(code not in NOT_TRIED for code in codes.values()) - len(alive)
+    survivors = [_survivor(mutant, file, folder) for mutant in alive]
+    return Mutants(killed, [survivor for survivor in survivors if not survivor.rewords])
 
 
 def _survivor(mutant: str, file: str, folder: Path) -> Survivor:
-    shown = subprocess.run([str(MUTMUT), "show", mutant], cwd=folder, capture_output=True, text=True, check=True).stdout
-    lines = [line for line in shown.splitlines() if not line.startswith(("---", "+++"))]
+    diff = subprocess.run([str(MUTMUT), "show", mutant], cwd=folder, capture_output=True, text=True, check=True).stdout
+    lines = [line for line in diff.splitlines() if not line.startswith(("---", "+++"))]
     was, becomes = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
     return Survivor(file, was, becomes)
 
 
 def main() -> None:
-    """Try all mutants and list what became of them; fail where a survivor is not explained."""
-    say("mutation: some ten minutes")
-    tried = run_mutmut()
-    known = explanations()
-    found = judged(tried, known)
-    for file, module in found.items():
+    """Try all mutants; fail if a survivor is not explained, or an explanation is not needed."""
+    say("mutation: this takes about ten minutes")
+    modules, known = run_mutmut(), explanations()
+    for file, module in modules.items():
         say(f"{file}: {module}")
-    faults = [said(survivor) for module in found.values() for survivor in module.unexplained]
-    if faults := faults + superfluous(tried, known):
+    if faults := unexplained(modules, known) + superfluous(modules, known):
         raise UserError("\n".join(faults))
 
 
