@@ -165,11 +165,18 @@ def _entry(draw: st.DrawFn, text: str) -> str:
         return text
     if not entries:
         return text
-    holder, key = draw(st.sampled_from(entries))
+    change = draw(st.sampled_from(["number", "number", "number", "word", "other", "delete", "rename", "copy", "move"]))
+    kinds: tuple[type, ...] = {"number": (int, float), "word": (str,)}.get(change, (object,))
+    holder, key = draw(st.sampled_from([each for each in entries if isinstance(each[0][each[1]], kinds)] or entries))
     old = copy.deepcopy(holder[key])
-    match draw(st.sampled_from(["similar", "similar", "other", "delete", "rename", "copy", "move"])):
-        case "similar":
-            holder[key] = draw(_similar(old))
+    match change:
+        case "number" if isinstance(old, bool):
+            holder[key] = not old
+        case "number":
+            likely = st.floats(0, 2) if isinstance(old, float) else st.integers(1, 100)
+            holder[key] = draw(draw(st.sampled_from([likely, NUMBERS])))
+        case "word":
+            holder[key] = draw(st.sampled_from(WORDS))
         case "other":
             holder[key] = draw(VALUES)
         case "delete":
@@ -194,20 +201,6 @@ def _entries(value: Any) -> list[tuple[Any, Any]]:
     """List all entries, nested ones too, as (mapping, key) or (list, index)."""
     keys = list(value) if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else []
     return [entry for key in keys for entry in [(value, key), *_entries(value[key])]]
-
-
-def _similar(value: Any) -> st.SearchStrategy[Any]:
-    """Return values of the same type."""
-    match value:
-        case bool():
-            return st.just(not value)
-        case int():
-            return NUMBERS
-        case float():
-            return st.floats(0, 2) | NUMBERS
-        case str():
-            return st.sampled_from(WORDS)
-    return VALUES
 
 
 def _line(draw: st.DrawFn, text: str) -> str:
