@@ -12,24 +12,14 @@ from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
 from tools.quick import EPOCHS, ROWS, command, settings
 
-README = ROOT / "README.md"
 
-
-def test_the_readme_contains_the_leaderboard_the_benchmark_and_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pages_contain_the_leaderboard_the_benchmark_and_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    text = readme.generate(README.read_text())
-    assert (ROOT / "reports" / "leaderboard.md").read_text().strip() in text
-    assert readme.read_part(ROOT / "reports" / "benchmark.md", "models") in text
+    pages = readme.generated()
+    assert (ROOT / "reports" / "leaderboard.md").read_text().strip() in pages[readme.README]
+    assert readme.read_part(ROOT / "reports" / "benchmark.md", "models") in pages[readme.PERFORMANCE]
     # The figures can be from another machine or a model of the user's, the stages cannot.
-    assert readme.find_part(README, text, "stages")[0] in README.read_text(), "run 'make readme'"
-    assert readme.generate(text) == text
-
-
-def test_every_file_linked_from_the_readme_exists() -> None:
-    links = [part.split(")")[0] for part in README.read_text().split("](")[1:]]
-    local = [link.partition("#")[0] for link in links if "://" not in link and not link.startswith("#")]
-    assert len(local) > 5
-    assert [link for link in local if not (ROOT / link).exists()] == []
+    assert pages[readme.CONTRIBUTING] == readme.CONTRIBUTING.read_text(), "run 'make readme'"
 
 
 def test_a_part_is_the_text_between_its_marks() -> None:

@@ -1,4 +1,4 @@
-"""Writes the generated parts of README.md: the leaderboard, the benchmark and the graph of the stages."""
+"""Writes the generated parts of README.md and docs/: the leaderboard, the benchmark and the graph of the stages."""
 
 import argparse
 import re
@@ -12,6 +12,8 @@ from stages.shared.files import paths
 from stages.shared.process.run import run
 
 README = Path("README.md")
+PERFORMANCE = Path("docs/performance.md")
+CONTRIBUTING = Path("docs/contributing.md")
 BENCHMARK = Path("reports/benchmark.md")
 
 
@@ -73,30 +75,31 @@ def stage_graph(pipeline: dict[str, dict[str, Any]]) -> str:
     return "\n".join([*lines, "```"])
 
 
-def generate(text: str) -> str:
-    """Return the text of README.md with its generated parts updated from reports/ and dvc.yaml."""
+def generated() -> dict[Path, str]:
+    """Return the text of each page with its generated part updated from reports/ and dvc.yaml."""
     parts = {
-        "leaderboard": paths.LEADERBOARD_MD.read_text(encoding="utf-8"),
-        "benchmark": read_part(BENCHMARK, "models"),
-        "stages": stage_graph(YAML(typ="safe").load(Path("dvc.yaml"))["stages"]),
+        README: ("leaderboard", paths.LEADERBOARD_MD.read_text(encoding="utf-8")),
+        PERFORMANCE: ("benchmark", read_part(BENCHMARK, "models")),
+        CONTRIBUTING: ("stages", stage_graph(YAML(typ="safe").load(Path("dvc.yaml"))["stages"])),
     }
-    for name, content in parts.items():
-        start, end = find_part(README, text, name).span(1)
-        text = f"{text[:start]}\n{content.strip()}\n\n{text[end:]}"
-    return text
+    pages = {}
+    for page, (name, content) in parts.items():
+        text = page.read_text(encoding="utf-8")
+        start, end = find_part(page, text, name).span(1)
+        pages[page] = f"{text[:start]}\n{content.strip()}\n\n{text[end:]}"
+    return pages
 
 
 def main() -> None:
-    """Write README.md, or only check that it is up to date."""
+    """Write the pages, or only check that they are up to date."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if README.md is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
     check = parser.parse_args().check
-    before = README.read_text(encoding="utf-8")
-    after = generate(before)
-    if check and after != before:
-        raise UserError(f"{README} is out of date with reports/ and dvc.yaml; run 'make readme'")
-    if not check:
-        README.write_text(after, encoding="utf-8")
+    for page, text in generated().items():
+        if not check:
+            page.write_text(text, encoding="utf-8")
+        elif text != page.read_text(encoding="utf-8"):
+            raise UserError(f"{page} is out of date with reports/ and dvc.yaml; run 'make readme'")
 
 
 if __name__ == "__main__":
