@@ -205,9 +205,7 @@ def test_a_kernel_larger_than_the_image_stops_before_any_training(project: Proje
     ran = project.run("dvc", "repro")
     assert ran.code != 0
     assert ran.stages == ["check-params", "check-models"]
-    assert (
-        f"nets.convolution.layers.filters: Conv2D does not fit what comes in, (None, {SIDE}, {SIDE}, 1)" in ran.output
-    )
+    assert "nets.convolution.layers.filters" in ran.output and f"(None, {SIDE}, {SIDE}, 1)" in ran.output
     assert "Traceback" not in ran.output
 
 

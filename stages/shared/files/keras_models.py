@@ -26,15 +26,10 @@ PARTS = (
     *(keras.Layer, keras.initializers.Initializer, keras.regularizers.Regularizer, keras.constraints.Constraint),
     *(keras.DTypePolicy, keras.random.SeedGenerator, keras.Quantizer),
 )
-VALUES = (
-    "__keras_tensor__",
-    "__tensor__",
-    "__numpy__",
-    "__tuple__",
-    "__slice__",
-    "__ellipsis__",
-)  # these have no module
-FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")  # contain or load other code
+# Class names of plain values, which have no module.
+VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__")
+# Layers that contain or load code.
+FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
 
 
 def save_net(name: str, model: keras.Model) -> None:
