@@ -1,4 +1,4 @@
-"""From declarations to models: the notebook's five nets, any of Keras's layers, any of scikit-learn's classifiers."""
+"""Building declared models: the notebook's five nets, layers and optimisers of Keras, classifiers of scikit-learn."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ TRAINING = {
     "cnn-15x15": (20, 256, 5),
     "deep-cnn": (20, 256, 5),
 }
-# (layer, class, output shape, activation), all that has units or filters
+# (layer, class, output shape, activation) of all layers with weights
 UNITS = {
     "softmax": [("output", "Dense", (10,), "softmax")],
     "mlp-48": [("hidden", "Dense", (48,), "sigmoid"), ("output", "Dense", (10,), "softmax")],
@@ -100,7 +100,7 @@ def test_parameters_of_the_notebooks_nets(notebook: dict[str, keras.Model], name
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_layers_of_the_notebooks_nets(notebook: dict[str, keras.Model], name: str) -> None:
-    # As it is saved: in training one of them is computed in the Fourier domain.
+    # As saved; in training, one of them is a FourierConv2D.
     layers = [layer for layer in plain(notebook[name]).layers if layer.weights]
     found = [
         (layer.name, type(layer).__name__, tuple(layer.output.shape[1:]), layer.activation.__name__) for layer in layers
@@ -119,7 +119,7 @@ def test_training_of_the_notebooks_nets(name: str) -> None:
     assert {**made.get_config(), "name": ""} == {**keras.optimizers.Adam().get_config(), "name": ""}
 
 
-def test_a_schedule_may_ask_for_the_steps_of_the_whole_training() -> None:
+def test_a_schedule_can_use_the_number_of_training_steps() -> None:
     schedule = {"class": "CosineDecay", "initial_learning_rate": 0.5, "decay_steps": "steps"}
     made = optimizer(**{"class": "SGD"}, learning_rate=schedule)
     assert made.get_config()["learning_rate"]["config"]["decay_steps"] == 100
@@ -134,7 +134,7 @@ def with_precision(precision: str, **layers: Mapping[str, Any]) -> keras.Model:
     return model
 
 
-def test_precision_is_what_layers_compute_in_all_but_the_last() -> None:
+def test_all_layers_but_the_last_compute_in_the_declared_precision() -> None:
     layers = {"filters": {"class": "Conv2D", "filters": 4, "kernel_size": 5}, "flatten": FLATTEN, "output": SOFTMAX}
     mixed = with_precision("mixed_bfloat16", **layers)
     computed = {layer.name: layer.compute_dtype for layer in mixed.layers[1:]}
@@ -143,13 +143,13 @@ def test_precision_is_what_layers_compute_in_all_but_the_last() -> None:
     assert {layer.compute_dtype for layer in built(12, **layers).layers} == {"float32"}
 
 
-def test_a_layer_may_keep_its_own_precision() -> None:
+def test_a_layer_can_declare_its_own_precision() -> None:
     filters = {"class": "Conv2D", "filters": 4, "kernel_size": 5, "dtype": "float32"}
     mixed = with_precision("mixed_bfloat16", filters=filters, flatten=FLATTEN, output=SOFTMAX)
     assert [layer.compute_dtype for layer in mixed.layers[1:]] == ["float32", "bfloat16", "float32"]
 
 
-def test_the_fourier_domain_is_float32_in_every_precision() -> None:
+def test_fourier_convolution_is_computed_in_float32_in_every_precision() -> None:
     filters = {"class": "Conv2D", "filters": 4, "kernel_size": 5, "method": "fourier"}
     keras.utils.set_random_seed(0)
     mixed = with_precision("mixed_bfloat16", filters=filters, flatten=FLATTEN, output=SOFTMAX)
@@ -158,7 +158,7 @@ def test_the_fourier_domain_is_float32_in_every_precision() -> None:
     exact = keras.ops.conv(images, layer.kernel) + layer.bias
     found = layer(images)
     assert found.dtype == "bfloat16"
-    # What goes in and comes out has 8 bits, so a few thousandths; sums in 8 bits would be some hundredths off.
+    # Inputs and outputs are rounded to 8 bits, an error of some thousandths; sums in 8 bits would err by hundredths.
     assert float(keras.ops.max(keras.ops.abs(keras.ops.cast(found, "float32") - exact))) < 0.01
     assert plain(mixed).get_layer("filters").compute_dtype == "bfloat16"
 
@@ -191,7 +191,7 @@ def test_pooling_of_the_notebooks_nets(notebook: dict[str, keras.Model]) -> None
         assert tuple(pooling.output.shape[1:]) == left
 
 
-def test_the_same_declarations_for_other_images_and_classes() -> None:
+def test_the_notebooks_nets_for_other_image_sizes_and_classes() -> None:
     counts = {name: build(name, DEFAULT[name], 20, 20, 3).count_params() for name in PARAMETERS}
     assert counts == {
         "softmax": 400 * 3 + 3,
@@ -207,7 +207,7 @@ def test_images_need_not_be_square() -> None:
     assert (model.input_shape, model.count_params()) == ((None, 6, 9, 1), 55 * 2)
 
 
-# Nets that are no chains
+# Nets that are not sequential
 
 
 def test_a_skip_connection_that_adds() -> None:
@@ -225,7 +225,7 @@ def test_a_skip_connection_that_adds() -> None:
     assert np.abs(first).max() > 0 and np.abs(second).max() > 0
 
 
-def test_a_skip_connection_that_concatenates_and_a_layer_fed_by_the_image() -> None:
+def test_a_skip_connection_that_concatenates_and_a_layer_that_takes_the_image() -> None:
     model = built(
         conv={"class": "Conv2D", "filters": 2, "kernel_size": 3},
         features={"class": "GlobalAveragePooling2D"},
@@ -237,7 +237,7 @@ def test_a_skip_connection_that_concatenates_and_a_layer_fed_by_the_image() -> N
     assert model.count_params() == (9 + 1) * 2 + (66 + 1) * 3
 
 
-def test_attention_takes_its_inputs_one_by_one() -> None:
+def test_attention_takes_one_argument_per_input() -> None:
     model = built(
         rows={"class": "Reshape", "target_shape": [8, 8]},
         attention={"class": "MultiHeadAttention", "num_heads": 2, "key_dim": 3, "inputs": ["rows", "rows"]},
@@ -247,10 +247,10 @@ def test_attention_takes_its_inputs_one_by_one() -> None:
     assert tuple(model.get_layer("attention").output.shape) == (None, 8, 8)
 
 
-# Objects within layers
+# Objects in settings
 
 
-def test_regularisers_initialisers_and_constraints_are_objects_with_a_class() -> None:
+def test_regularisers_initialisers_and_constraints_can_be_declared() -> None:
     model = built(
         flatten=FLATTEN,
         output={
@@ -270,7 +270,7 @@ def test_regularisers_initialisers_and_constraints_are_objects_with_a_class() ->
     assert layer.kernel_constraint.get_config() == {"max_value": 2.0, "axis": 0}
 
 
-def test_wrappers_hold_a_layer_and_its_number_of_classes() -> None:
+def test_a_layer_in_a_wrapper() -> None:
     model = built(
         rows={"class": "Reshape", "target_shape": [8, 8]},
         both_ways={"class": "Bidirectional", "layer": {"class": "LSTM", "units": 4, "return_sequences": True}},
@@ -301,7 +301,7 @@ def test_an_optimiser_with_a_schedule() -> None:
     assert float(keras.optimizers.schedules.ExponentialDecay(**rate["config"])(20)) == pytest.approx(0.125)
 
 
-def test_every_optimiser_of_keras_can_be_named() -> None:
+def test_every_optimiser_of_keras_can_be_declared() -> None:
     for name in ("Adam", "AdamW", "Adadelta", "Adagrad", "Adamax", "Ftrl", "Lion", "Nadam", "RMSprop", "SGD"):
         assert type(optimizer(**{"class": name})).__name__ == name
 
@@ -511,7 +511,7 @@ HERE: Place = ("baselines", "x")
 BASELINE = "baselines.x"
 
 CLASSIFIERS = dict(all_estimators(type_filter="classifier"))
-# These need to be told of another classifier, or several.
+# These require another classifier, or several.
 OF_ONE = {
     "ClassifierChain",
     "FixedThresholdClassifier",
@@ -531,7 +531,7 @@ def classifier(name: str, **settings: Any) -> ClassifierMixin:
 
 
 @pytest.mark.parametrize("name", sorted(set(CLASSIFIERS) - OF_ONE - OF_SEVERAL - DEPRECATED))
-def test_every_classifier_that_needs_no_other_can_be_named(name: str) -> None:
+def test_every_classifier_that_requires_no_other_can_be_declared(name: str) -> None:
     made = classifier(name)
     assert type(made) is CLASSIFIERS[name]
     default = CLASSIFIERS[name]().get_params()
@@ -541,7 +541,7 @@ def test_every_classifier_that_needs_no_other_can_be_named(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(OF_ONE))
-def test_a_classifier_within_a_classifier(name: str) -> None:
+def test_a_classifier_of_another(name: str) -> None:
     made = classifier(name, estimator={"class": "DecisionTreeClassifier", "max_depth": 3})
     assert type(made) is CLASSIFIERS[name]
     assert (type(made.estimator), made.estimator.max_depth) == (CLASSIFIERS["DecisionTreeClassifier"], 3)
@@ -556,13 +556,13 @@ def test_a_classifier_of_several(name: str) -> None:
         ("tree", "DecisionTreeClassifier"),
         ("bayes", "GaussianNB"),
     ]
-    # scikit-learn unpacks them, and takes no lists.
+    # scikit-learn does not take lists.
     assert all(isinstance(pair, tuple) for pair in made.estimators)
     images = np.random.default_rng(0).random((20, 4))
     assert set(made.fit(images, np.arange(20) % 2).predict(images)) <= {0, 1}
 
 
-def test_classifiers_within_classifiers_within_classifiers() -> None:
+def test_nested_classifiers_get_the_seed() -> None:
     tree = {"class": "DecisionTreeClassifier"}
     vote = {"class": "VotingClassifier", "estimators": [["a", tree], ["b", {**tree, "random_state": 7}]]}
     made = classifier("BaggingClassifier", estimator=vote, n_estimators=2, random_state=8)
@@ -571,12 +571,12 @@ def test_classifiers_within_classifiers_within_classifiers() -> None:
 
 
 def test_a_random_state_of_null_is_the_seed() -> None:
-    # scikit-learn would take another number every time.
+    # scikit-learn would take another seed every time.
     assert classifier("SGDClassifier", random_state=None).random_state == SEED
     assert "random_state" not in classifier("GaussianNB").get_params()
 
 
-def test_lists_and_mappings_that_are_no_classifiers_stay_what_they_are() -> None:
+def test_lists_and_mappings_that_declare_no_classifier_are_passed_on() -> None:
     assert classifier("MLPClassifier", hidden_layer_sizes=[30, 20]).hidden_layer_sizes == [30, 20]
     assert classifier("SVC", class_weight={0: 2.0, 1: 1.0}).class_weight == {0: 2.0, 1: 1.0}
 

@@ -1,4 +1,4 @@
-"""Convolution in the Fourier domain against Keras's own."""
+"""Convolution in the Fourier domain, compared with Keras's."""
 
 import keras
 import numpy as np
@@ -25,7 +25,7 @@ def value_and_gradients(convolve, images, kernel, upstream):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_values_and_gradients_are_those_of_keras(shape: tuple[int, ...]) -> None:
+def test_values_and_gradients_equal_those_of_keras(shape: tuple[int, ...]) -> None:
     n, height, width, channels, kernel_height, kernel_width, filters = shape
     random = np.random.default_rng(0)
     images = tf.constant(random.normal(size=(n, height, width, channels)).astype(np.float32))
@@ -44,12 +44,12 @@ def test_values_and_gradients_are_those_of_keras(shape: tuple[int, ...]) -> None
     "settings",
     [{"strides": 2}, {"padding": "same"}, {"dilation_rate": 2}, {"groups": 2}, {"data_format": "channels_first"}],
 )
-def test_what_cannot_be_computed_this_way_is_refused(settings: dict) -> None:
+def test_unsupported_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ValueError, match="strides, dilation_rate and groups of 1, padding 'valid'"):
         FourierConv2D(4, 3, **settings)
 
 
-def test_the_plain_model_has_keras_layers_alone_and_predicts_the_same() -> None:
+def test_the_plain_model_has_only_keras_layers_and_predicts_the_same() -> None:
     keras.utils.set_random_seed(3)
     image = keras.Input((12, 12, 1), name="image")
     first = FourierConv2D(4, 5, activation="relu", name="first", kernel_regularizer=keras.regularizers.L1(1e-3))(image)
@@ -64,7 +64,7 @@ def test_the_plain_model_has_keras_layers_alone_and_predicts_the_same() -> None:
     assert plain(copy) is copy, "nothing to replace"
 
 
-def test_training_in_the_fourier_domain_repeats_bit_for_bit_and_stays_near_the_direct_way() -> None:
+def test_training_in_the_fourier_domain_is_reproducible_and_close_to_direct_convolution() -> None:
     random = np.random.default_rng(0)
     images, labels = random.random((64, 12, 12, 1), np.float32), random.integers(0, 3, 64)
 

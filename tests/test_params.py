@@ -37,7 +37,7 @@ from tests.fixtures.small_project import prepare
 
 Edit = Callable[..., str]
 
-# The default file, from the section `baselines` on and from `nets` on, in few words.
+# Parts of a file: the default one up to the section `baselines`, and short versions of other sections.
 HEAD = (ROOT / "params.yaml").read_text().split("\nbaselines:\n")[0] + "\n"
 NO_PICTURES = "pictures:\n  weights: {}\n"
 ONE_BASELINE = "baselines:\n  nb: {class: GaussianNB}\n"
@@ -76,10 +76,10 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-# What is in order
+# Valid files
 
 
-def test_the_default_file_is_in_order(workspace: Path) -> None:
+def test_the_default_file_is_valid(workspace: Path) -> None:
     params = check_structure(read())
     assert list(params.baselines.root) == ["linear-svc", "sgd", "knn", "svc-rbf"]
     assert list(params.nets.root) == ["softmax", "mlp-48", "mlp-128-64", "cnn-15x15", "deep-cnn", "fast", "best"]
@@ -87,7 +87,7 @@ def test_the_default_file_is_in_order(workspace: Path) -> None:
     assert params.pictures.weights["mlp-48"]["hidden"].range == 1.5
 
 
-def test_every_section_is_read_on_its_own(workspace: Path) -> None:
+def test_every_section_can_be_read_alone(workspace: Path) -> None:
     assert fetch_section.load().source == "data/mnist"
     assert (split_section.load().test, split_section.load().validation, split_section.load().random_state) == (
         0.2,
@@ -101,7 +101,7 @@ def test_every_section_is_read_on_its_own(workspace: Path) -> None:
     assert pictures_section.load().weights["sgd"]["coefficients"].columns == 5
 
 
-def test_a_model_that_is_not_declared_is_refused_by_name(workspace: Path) -> None:
+def test_an_undeclared_model_is_refused(workspace: Path) -> None:
     with pytest.raises(UserError) as caught:
         baselines_section.load_one("sgdd")
     assert str(caught.value) == "params.yaml declares no baseline 'sgdd'; it declares linear-svc, sgd, knn, svc-rbf"
@@ -115,22 +115,22 @@ def test_a_model_that_is_not_declared_is_refused_by_name(workspace: Path) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "value"),
     [
-        ("validation: 0.1", "validation: 1e-6", 1e-6),  # text, in YAML 1.1
+        ("validation: 0.1", "validation: 1e-6", 1e-6),  # a string in YAML 1.1
         ("validation: 0.1", "validation: 0", 0.0),
         ("test: 0.2", "test: official", "official"),
         ("rows: null", "rows: 10", 10),
-        ("class_names: null", "class_names: [no, yes, off]", ["no", "yes", "off"]),  # truth values, in YAML 1.1
+        ("class_names: null", "class_names: [no, yes, off]", ["no", "yes", "off"]),  # booleans in YAML 1.1
         ("random_state: 42", "random_state: 4294967295", 2**32 - 1),
     ],
 )
-def test_values_at_the_edge_are_taken(edited_params: Edit, old: str, new: str, value: object) -> None:
+def test_values_at_the_limits_are_accepted(edited_params: Edit, old: str, new: str, value: object) -> None:
     edited_params((old, new))
     key = new.split(":")[0]
     found = getattr(split_section.load(), key)
     assert found == value and type(found) is type(value)
 
 
-def test_a_truth_value_with_an_anchor_is_no_number(edited_params: Edit) -> None:
+def test_a_boolean_with_an_anchor_is_a_boolean(edited_params: Edit) -> None:
     edited_params(
         ("class: LinearSVC", "class: LinearSVC\n    fit_intercept: &flag true"),
         ("class: SGDClassifier", "class: SGDClassifier\n    average: *flag"),
@@ -139,13 +139,13 @@ def test_a_truth_value_with_an_anchor_is_no_number(edited_params: Edit) -> None:
     assert baselines_section.load_one("sgd").settings["average"] is True
 
 
-def test_models_need_not_be_of_both_kinds(workspace: Path) -> None:
+def test_one_kind_of_models_may_be_empty(workspace: Path) -> None:
     (workspace / "params.yaml").write_text(HEAD + ONE_BASELINE + "nets: {}\n" + NO_PICTURES)
     params = check_structure(read())
     assert (list(params.baselines.root), params.nets.root) == (["nb"], {})
 
 
-def test_an_optimiser_and_early_stopping_need_not_be_declared(edited_params: Edit) -> None:
+def test_optimiser_and_early_stopping_are_optional(edited_params: Edit) -> None:
     edited_params(
         ("    optimizer: {class: Adam}\n    epochs: 30", "    epochs: 30"),
         ("    batch_size: 512\n    early_stopping: {patience: 10}", "    batch_size: 512\n    seed: 7"),
@@ -185,7 +185,7 @@ def test_openml_as_source_needs_the_data_set(edited_params: Edit) -> None:
     assert_messages(messages(), message_pattern("fetch.openml", "missing", line=line_with(text, "openml: null")))
 
 
-def test_inputs_of_null_are_the_layer_before(edited_params: Edit) -> None:
+def test_inputs_of_null_are_the_previous_layer(edited_params: Edit) -> None:
     edited_params(("hidden1: {class: Dense", "hidden1: {inputs: null, class: Dense"))
     assert nets_section.load_one("mlp-128-64").layers["hidden1"].input_names is None
 
@@ -268,7 +268,7 @@ def test_the_documentation_quotes_the_message(edited_params: Edit) -> None:
     assert any(f"check-params: {message}" in page.read_text(encoding="utf-8") for page in pages), message
 
 
-def test_the_stage_leaves_the_same_file_after_every_edit(edited_params: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_writes_the_same_file_after_every_edit(edited_params: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["check_params"])
     check_params.main()
     before = Path("data/checks/params.txt").read_bytes()
@@ -277,7 +277,7 @@ def test_the_stage_leaves_the_same_file_after_every_edit(edited_params: Edit, mo
     assert Path("data/checks/params.txt").read_bytes() == before == b"params.yaml is in order\n"
 
 
-def test_the_stage_removes_files_of_undeclared_models_once_all_is_checked(
+def test_the_stage_removes_files_of_undeclared_models_after_all_checks(
     edited_params: Edit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept, undeclared = Path("models/facts/sgd.json"), [Path("models/facts/gone.json"), Path("models/nets/sgd.keras")]

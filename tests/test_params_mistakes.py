@@ -1,4 +1,4 @@
-"""What is read of params.yaml, and the exact words for what is wrong with it."""
+"""Reading params.yaml, and the messages about mistakes in it."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def said(action: Any) -> str:
 # The file
 
 
-def test_a_file_is_read_in_utf_8_with_its_lines(tmp_path: Path) -> None:
+def test_a_file_is_read_as_utf_8_with_its_lines(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_bytes("a: é\n\nb: 1e-3\n".encode())
     content = read(tmp_path / "x.yaml")
     assert dict(content) == {"a": "é", "b": 0.001}
@@ -171,7 +171,7 @@ def test_a_section_is_checked_and_returned(tmp_path: Path, monkeypatch: pytest.M
         ),
     ],
 )
-def test_each_mistake_is_a_sentence_with_line_key_and_value(text: str, sentences: list[str]) -> None:
+def test_each_message_names_line_place_and_value(text: str, sentences: list[str]) -> None:
     def check() -> None:
         with line_numbers(content := parsed(text)):
             check_section("net", Net, content)
@@ -180,7 +180,7 @@ def test_each_mistake_is_a_sentence_with_line_key_and_value(text: str, sentences
     assert found.splitlines() == [f"params.yaml, {sentence}" for sentence in sentences]
 
 
-def test_mistakes_found_elsewhere_get_their_lines() -> None:
+def test_line_numbers_are_added_to_declaration_errors() -> None:
     error = DeclarationError(Mistake(("net", "name"), "is odd"), Mistake(("net", "layers"), "has no x"))
     assert isinstance(error, UserError)
     assert str(error) == "params.yaml: net.name: is odd\nparams.yaml: net.layers: has no x"
@@ -193,10 +193,10 @@ def test_mistakes_found_elsewhere_get_their_lines() -> None:
     assert declaration_error(("a",), "b").mistakes == (Mistake(("a",), "b"),)
 
 
-# Words
+# Wording
 
 
-def test_the_nearest_known_name_is_asked_for() -> None:
+def test_the_closest_known_name_is_suggested() -> None:
     assert (
         unknown_name("epoch", ["seed", "epochs"]) == "unknown key 'epoch'; did you mean 'epochs'? allowed: epochs, seed"
     )
@@ -204,7 +204,7 @@ def test_the_nearest_known_name_is_asked_for() -> None:
     assert unknown_name("x", ["seed"], "word") == "unknown word 'x'; allowed: seed"
 
 
-def test_a_long_list_is_left_out_where_a_near_name_is_known() -> None:
+def test_a_long_list_is_omitted_if_a_close_name_is_known() -> None:
     names = [f"name{number:02}" for number in range(13)]
     assert unknown_name("name0", names[:12]).endswith(f" allowed: {', '.join(names[:12])}")
     assert unknown_name("name12x", names) == "unknown key 'name12x'; did you mean 'name12'?"
@@ -228,7 +228,7 @@ def test_a_long_list_is_left_out_where_a_near_name_is_known() -> None:
         (3, "3"),
     ],
 )
-def test_a_value_is_described_as_it_stands_in_the_file(value: object, words: str) -> None:
+def test_a_value_is_described_as_in_the_file(value: object, words: str) -> None:
     assert describe(value) == words
 
 
@@ -248,11 +248,11 @@ def test_a_value_is_described_as_it_stands_in_the_file(value: object, words: str
         (("other", "beyond"), 8),
     ],
 )
-def test_the_line_is_that_of_the_deepest_key_there_is(path: tuple[str | int, ...], line: int) -> None:
+def test_the_line_is_that_of_the_deepest_existing_key(path: tuple[str | int, ...], line: int) -> None:
     assert line_of(parsed(FILE), path) == line
 
 
-def test_what_would_break_a_line_is_written_out() -> None:
+def test_unprintable_characters_are_escaped() -> None:
     assert one_line("na\u00efve 4\x00, \n and \x1b[2J") == "na\u00efve 4\\x00, and \\x1b[2J"
 
 
@@ -260,7 +260,7 @@ def test_a_place_is_written_with_dots() -> None:
     assert dotted(("net", "layers", 1)) == "net.layers.1"
 
 
-def test_what_yaml_keeps_of_its_own_becomes_plain() -> None:
+def test_values_of_ruamel_yaml_become_plain() -> None:
     content = parsed('a: &x true\nb: 0x10\nc: 1e-6\nd: "e"\nf: [1, {g: null}]\nh: 2026-01-01\ni: *x\n3: no\n')
     found = plain(content)
     assert found == {

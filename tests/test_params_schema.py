@@ -29,7 +29,7 @@ def as_json(text: str) -> Any:
     return json.loads(json.dumps(yaml.load(text), default=str))
 
 
-def test_the_committed_file_is_current() -> None:
+def test_the_committed_file_is_up_to_date() -> None:
     assert FILE.read_text() == written(schema()), "run 'python -m tools.params_schema'"
 
 

@@ -31,7 +31,7 @@ def read(path: Path = PARAMS) -> CommentedMap:
         The file is missing or unreadable, is not valid YAML, has a duplicate key, or is not a mapping.
     """
     try:
-        content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
+        content = YAML().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; restore it with 'git checkout {path}'") from None
     except OSError as error:
