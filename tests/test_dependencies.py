@@ -82,7 +82,7 @@ def test_no_stage_that_trains_or_chooses_depends_on_the_test_labels(stage: str) 
 @pytest.mark.parametrize("stage", PIPELINE)
 def test_a_stage_imports_no_other_stage(stage: str) -> None:
     others = [folder_of(other) for other in PIPELINE if other != stage]
-    files, _ = closure(Path(folder_of(stage), "__main__.py"), ROOT)
+    files = closure(Path(folder_of(stage), "__main__.py"), ROOT)
     assert not any(file.is_relative_to(other) for file in files for other in others)
 
 

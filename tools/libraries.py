@@ -4,7 +4,6 @@ Stages depend on these versions, so a new version of a library reruns the stages
 with requirements.txt and with the installed versions.
 """
 
-import argparse
 import json
 import re
 from collections.abc import Iterable
@@ -12,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from stages.shared.errors import UserError
-from stages.shared.files.whole_files import replacing
 from stages.shared.process.run import run
+from tools.generated_file import write_or_check
 
 LIBRARIES = Path("libraries.json")
 REQUIREMENTS = Path("requirements.txt")
@@ -93,18 +92,10 @@ def differing(expected: dict[str, str]) -> list[str]:
 
 
 def main() -> None:
-    """Write libraries.json, or compare it with requirements.txt and with what is installed."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if versions differ")
-    check = parser.parse_args().check
+    """Write libraries.json, or compare it with requirements.txt and with the installed versions."""
     versions = locked(REQUIREMENTS.read_text(encoding="utf-8"))
-    text = json.dumps(versions, indent=2) + "\n"
-    if not check:
-        with replacing(LIBRARIES) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    elif LIBRARIES.read_text(encoding="utf-8") != text:
-        raise UserError(f"{LIBRARIES} does not have the versions of {REQUIREMENTS}; run 'python -m tools.libraries'")
-    elif lines := differing(versions):
+    check = write_or_check(LIBRARIES, json.dumps(versions, indent=2) + "\n", "python -m tools.libraries")
+    if check and (lines := differing(versions)):
         raise UserError("\n".join(f"{line}; run 'rm .venv/.installed' and 'make setup'" for line in lines))
 
 

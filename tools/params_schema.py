@@ -1,6 +1,5 @@
 """Writes params.schema.json, with which editors complete and check params.yaml; `--check` compares."""
 
-import argparse
 import inspect
 import json
 from collections.abc import Iterable, Mapping
@@ -10,11 +9,9 @@ from typing import Any
 from sklearn.utils import _param_validation as validation
 
 from stages.check_params.structure import Params
-from stages.shared.errors import UserError
-from stages.shared.files.whole_files import replacing
 from stages.shared.models.tensorflow_startup import start_tensorflow
-from stages.shared.process.console import say
 from stages.shared.process.run import run
+from tools.generated_file import write_or_check
 
 SCHEMA = Path("params.schema.json")
 
@@ -197,17 +194,7 @@ def _interval(interval: validation.Interval) -> Schema:
 
 def main() -> None:
     """Write the file, or check that it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if the file is out of date")
-    check = parser.parse_args().check
-    text = written(schema())
-    if check:
-        if not SCHEMA.is_file() or SCHEMA.read_text(encoding="utf-8") != text:
-            raise UserError(f"{SCHEMA} is out of date; run 'python -m tools.params_schema'")
-        return
-    with replacing(SCHEMA) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    say(f"wrote {SCHEMA}, {len(text) / 1000:,.0f} kB")
+    write_or_check(SCHEMA, written(schema()), "python -m tools.params_schema")
 
 
 if __name__ == "__main__":

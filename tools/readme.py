@@ -1,6 +1,5 @@
 """Writes the generated parts of README.md and docs/: the leaderboard, the benchmark and the graph of the stages."""
 
-import argparse
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from ruamel.yaml import YAML
 from stages.shared.errors import UserError
 from stages.shared.files import paths
 from stages.shared.process.run import run
+from tools.generated_file import write_or_check
 
 README = Path("README.md")
 PERFORMANCE = Path("docs/performance.md")
@@ -91,15 +91,9 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write the pages, or only check that they are up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
-    check = parser.parse_args().check
+    """Write the pages, or check that they are up to date."""
     for page, text in generated().items():
-        if not check:
-            page.write_text(text, encoding="utf-8")
-        elif text != page.read_text(encoding="utf-8"):
-            raise UserError(f"{page} is out of date with reports/ and dvc.yaml; run 'make readme'")
+        write_or_check(page, text, "make readme")
 
 
 if __name__ == "__main__":

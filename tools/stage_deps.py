@@ -4,7 +4,6 @@ They are everything that a stage imports and that can change its results: its ow
 library versions (libraries.json). Data and parameters are listed by hand. `--check` only compares.
 """
 
-import argparse
 import ast
 import io
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from stages.shared.errors import UserError
-from stages.shared.files.whole_files import replacing
 from stages.shared.process.run import run
+from tools.generated_file import write_or_check
 from tools.libraries import LIBRARIES, of_modules
 
 PIPELINE = Path("dvc.yaml")
@@ -64,29 +62,20 @@ def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
                 continue
             for n in range(1, len(parts) + 1):
                 path = Path(*parts[:n])
-                files |= {
-                    found for found in (path.with_suffix(".py"), path / "__init__.py") if (root / found).is_file()
-                }
+                candidates = (path.with_suffix(".py"), path / "__init__.py")
+                files.update(candidate for candidate in candidates if (root / candidate).is_file())
     return files, modules
 
 
-def closure(file: Path, root: Path) -> tuple[set[Path], set[str]]:
-    """Find all files of the repository, and all other modules, that a file imports directly or indirectly."""
-    seen: set[Path] = set()
-    modules: set[str] = set()
+def closure(file: Path, root: Path) -> set[Path]:
+    """Return a file and all files of the repository that it imports, directly or indirectly."""
+    found: set[Path] = set()
     waiting = {file}
     while waiting:
         current = waiting.pop()
-        seen.add(current)
-        files, others = imports(current, root)
-        waiting |= files - seen
-        modules |= others
-    return seen, modules
-
-
-def changes_results(file: Path) -> bool:
-    """Return whether a change of the file can change the results of a stage."""
-    return not any(file.is_relative_to(path) for path in NOT_RESULTS)
+        found.add(current)
+        waiting |= imports(current, root)[0] - found
+    return found
 
 
 def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
@@ -107,10 +96,10 @@ def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
         Keys of libraries.json, sorted.
     """
     folder = Path(CODE, stage.replace("-", "_"))
-    files, _ = closure(folder / "__main__.py", root)
-    counted = [file for file in files if changes_results(file)]
-    modules = {module for file in counted for module in imports(file, root)[1]}
-    shared = sorted(file.as_posix() for file in counted if not file.is_relative_to(folder))
+    imported = closure(folder / "__main__.py", root)
+    files = [file for file in imported if not any(file.is_relative_to(path) for path in NOT_RESULTS)]
+    modules = {module for file in files for module in imports(file, root)[1]}
+    shared = sorted(file.as_posix() for file in files if not file.is_relative_to(folder))
     return [folder.as_posix(), *shared], of_modules(modules)
 
 
@@ -145,16 +134,8 @@ def _replace(items: Any, new: list[Any], generated: Any) -> None:
 
 def main() -> None:
     """Write dvc.yaml, or check that it is up to date."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if dvc.yaml is out of date")
-    check = parser.parse_args().check
-    before = PIPELINE.read_text(encoding="utf-8")
-    after = written(before, Path())
-    if check and after != before:
-        raise UserError(f"{PIPELINE} is out of date with the imports of the stages; run 'python -m tools.stage_deps'")
-    if not check:
-        with replacing(PIPELINE) as temporary:
-            temporary.write_text(after, encoding="utf-8")
+    text = written(PIPELINE.read_text(encoding="utf-8"), Path())
+    write_or_check(PIPELINE, text, "python -m tools.stage_deps")
 
 
 if __name__ == "__main__":
