@@ -15,7 +15,6 @@ from stages.shared.errors import UserError, one_line
 
 # Pillow reads more formats, and one of them (EPS) by running another program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
-READABLE = "AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM, TIFF and WebP"
 
 MAX_PIXELS = 89_478_485  # 1/4 GB as RGB; Pillow's own limit against decompression bombs
 
@@ -116,7 +115,7 @@ def read_picture(path: Path) -> Picture:
                 image.load()
                 grey = as_grey(_upright(image))
     except UnidentifiedImageError:
-        raise UserError(f"{path} is not a picture in a supported format: {READABLE}") from None
+        raise UserError(f"{path} is not a picture in a supported format: {', '.join(FORMATS)}") from None
     except Image.DecompressionBombError:
         raise UserError(
             f"{path} is too large: it has more than {MAX_PIXELS:,} pixels; make it smaller or crop it to the digit"

@@ -10,6 +10,7 @@ from tests.fixtures.small_project import ROOT
 from tools import readme
 from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
+from tools.generated_file import write_or_check
 from tools.quick import EPOCHS, ROWS, command, settings
 
 
@@ -27,6 +28,21 @@ def test_a_part_is_the_text_between_its_marks() -> None:
     assert readme.find_part(Path("page.md"), text, "table")[1] == "rows\nmore\n"
     with pytest.raises(UserError, match=r"page\.md.*'<!-- other -->'"):
         readme.find_part(Path("page.md"), text, "other")
+
+
+def test_a_generated_file_is_written_or_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "file"
+    for before, check in ((None, True), ("old", True), ("old", False), ("new", True)):
+        if before is not None:
+            file.write_text(before)
+        monkeypatch.setattr("sys.argv", ["tool", *(["--check"] if check else [])])
+        if check and before != "new":
+            with pytest.raises(UserError, match=r"file .*'make it'"):
+                write_or_check(file, "new", "make it")
+            assert not file.exists() or file.read_text() == before
+        else:
+            assert write_or_check(file, "new", "make it") == check
+            assert file.read_text() == "new"
 
 
 def test_the_stage_graph_omits_arrows_that_follow_from_others() -> None:
