@@ -254,10 +254,12 @@ def test_the_line_is_that_of_the_deepest_existing_key(path: tuple[str | int, ...
 
 def test_unprintable_characters_are_escaped() -> None:
     assert one_line("na\u00efve 4\x00, \n and \x1b[2J") == "na\u00efve 4\\x00, and \\x1b[2J"
+    assert one_line(" a\x85b ", length=3) == "a\\x85b"
 
 
 def test_a_place_is_written_with_dots() -> None:
     assert dotted(("net", "layers", 1)) == "net.layers.1"
+    assert dotted(("net", True, None)) == "net.true.null"  # type: ignore[arg-type]
 
 
 def test_values_of_ruamel_yaml_become_plain() -> None:
