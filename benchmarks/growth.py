@@ -1,66 +1,77 @@
-"""How a model's cost grows with the number of training rows, as a picture."""
+"""A chart of how the cost of each model grows with the number of training rows."""
 
 from collections.abc import Mapping, Sequence
 
+import altair as alt
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, StrMethodFormatter
+import pandas as pd
 
-from stages.plot_weights.figures import GREY, LINE_STYLES, PALETTE, chart, house_style
+from stages.shared.charts.axes import LOSSES, choose_ticks, log_domain
+from stages.shared.charts.data import inline_data
+from stages.shared.charts.style import series
+
+TITLE, NOTE = "Cost against the number of training digits", "the exponent p of seconds = c · rows^p"
 
 
 def exponent(rows: Sequence[int], seconds: Sequence[float]) -> float:
-    """Return p of the power law seconds = c * rows ** p that fits best in logarithms.
+    """Return p of the power law seconds = c * rows ** p, fitted by least squares in logarithms.
 
     Parameters
     ----------
-    rows, seconds : sequence of numbers above 0
-        Of one length, two or more different numbers of rows.
+    rows, seconds : sequence of positive numbers
+        Of the same length, with at least two different numbers of rows.
     """
     return float(np.polyfit(np.log(rows), np.log(seconds), 1)[0])
 
 
-@house_style()
-def growth_figure(models: Mapping[str, Mapping[int, float]], nets: Sequence[str]) -> Figure:
-    """Draw seconds against training rows, both in logarithms, with the fitted exponent beside each line.
+def growth_chart(models: Mapping[str, Mapping[int, float]], nets: Sequence[str]) -> alt.HConcatChart:
+    """Declare a chart of seconds against training rows, both logarithmic, with the fitted exponent of each model.
 
     Parameters
     ----------
     models : mapping of str to mapping of int to float
         Model -> number of rows -> seconds.
     nets : sequence of str
-        Which of the models are nets; the others are drawn in a panel of their own, for theirs are other seconds.
+        The models that are nets. They have a panel of their own, because their seconds are those of one epoch.
     """
-    figure = chart(9.0, 4.6, "Cost against the number of training digits", "the exponent p of seconds = c · rows^p")
-    parts = {
-        "fit, and predict 14,000": [name for name in models if name not in nets],
-        "one epoch": [name for name in models if name in nets],
+    panels = {
+        "seconds: fit, and predict 14,000": [name for name in models if name not in nets],
+        "seconds: one epoch": [name for name in models if name in nets],
     }
-    parts = {label: names for label, names in parts.items() if names}
-    panels = figure.subplots(1, len(parts), squeeze=False)[0]
-    for axes, (label, names) in zip(panels, parts.items(), strict=True):
-        sizes = sorted({rows for name in names for rows in models[name]})
-        for number, name in enumerate(sorted(names, key=lambda name: -models[name][max(models[name])])):
-            rows, seconds = zip(*sorted(models[name].items()), strict=True)
-            axes.plot(
-                rows,
-                seconds,
-                marker="o",
-                markersize=4,
-                color=PALETTE[number % len(PALETTE)],
-                linestyle=LINE_STYLES[number // len(PALETTE)],
-                label=f"{name}, p = {exponent(rows, seconds):.2f}",
-            )
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_minor_formatter(NullFormatter())
-        axes.set_xlabel("training digits")
-        axes.set_ylabel(f"seconds: {label}")
-        axes.grid(axis="both")
-        axes.tick_params(labelcolor=GREY)
-        # Below the lines, where no line can pass through it.
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2, fontsize=8, frameon=False)
-    return figure
+    charts = [
+        _panel(title, {name: models[name] for name in sorted(names, key=lambda name: -max(models[name].values()))})
+        for title, names in panels.items()
+        if names
+    ]
+    return alt.hconcat(*charts, spacing=36).resolve_scale(color="independent")
+
+
+def _panel(title: str, models: Mapping[str, Mapping[int, float]]) -> alt.LayerChart:
+    labels = {name: f"{name}, p = {exponent([*of], [*of.values()]):.2f}" for name, of in models.items()}
+    points = pd.DataFrame(
+        [
+            {"model": labels[name], "rows": rows, "seconds": seconds}
+            for name, of in models.items()
+            for rows, seconds in sorted(of.items())
+        ]
+    )
+    domain = log_domain(points["seconds"].min(), points["seconds"].max())
+    base = alt.Chart(inline_data(points)).encode(
+        alt.X(
+            "rows:Q",
+            scale=alt.Scale(type="log", nice=False, padding=10),
+            axis=alt.Axis(title="training digits", values=sorted(set(points["rows"])), format=","),
+        ),
+        alt.Y(
+            "seconds:Q",
+            scale=alt.Scale(type="log", domain=domain, nice=False),
+            axis=alt.Axis(title=title, values=choose_ticks(domain[0], domain[1], LOSSES), format="~g"),
+        ),
+        color=alt.Color(
+            "model:N",
+            scale=alt.Scale(domain=[*labels.values()], range=series(len(labels))),
+            legend=alt.Legend(title=None, orient="bottom", columns=2, symbolType="stroke", symbolStrokeWidth=3),
+        ),
+    )
+    lines, dots = base.mark_line(strokeWidth=2.2), base.mark_circle(size=50, opacity=1)
+    return alt.LayerChart(layer=[lines, dots], width=300, height=260)

@@ -11,7 +11,7 @@ import psutil
 
 from benchmarks import growth, notebook, tables
 from benchmarks.recipes import described
-from stages.plot_weights.figures import write_png
+from stages.shared.charts.png import chart_png
 from stages.shared.errors import UserError
 from stages.shared.files.whole_files import replacing
 from stages.shared.params import baselines_section, nets_section
@@ -78,7 +78,9 @@ def write_tables(report: dict[str, Any]) -> None:
         temporary.write_text(markdown(report), encoding="utf-8")
     if report["growth"]:
         seconds = {name: {int(rows): value for rows, value in of.items()} for name, of in report["growth"].items()}
-        write_png(growth.growth_figure(seconds, list(nets_section.load())), CHART)
+        png = chart_png(growth.growth_chart(seconds, [*nets_section.load()]), growth.TITLE, growth.NOTE)
+        with replacing(CHART) as temporary:
+            temporary.write_bytes(png)
 
 
 def markdown(report: dict[str, Any]) -> str:

@@ -165,10 +165,10 @@ def test_the_exponent_of_a_power_law(power: float) -> None:
 
 def test_the_chart_of_growth_names_every_model_and_its_exponent() -> None:
     models = {name: {7000: 1.0, 14000: 2.0, 28000: 4.0} for name in ("knn", "softmax")}
-    figure = growth.growth_figure(models, ["softmax"])
-    texts = [text.get_text() for axes in figure.axes for text in axes.get_legend().get_texts()]
-    assert texts == ["knn, p = 1.00", "softmax, p = 1.00"]
-    assert len(growth.growth_figure(models, []).axes) == 1  # no panel without a line
+    panels = growth.growth_chart(models, ["softmax"]).to_dict()["hconcat"]
+    domains = [panel["layer"][0]["encoding"]["color"]["scale"]["domain"] for panel in panels]
+    assert domains == [["knn, p = 1.00"], ["softmax, p = 1.00"]]
+    assert len(growth.growth_chart(models, []).to_dict()["hconcat"]) == 1  # no empty panel
 
 
 MEASURED = {"fit_seconds": 100.0, "predict_seconds": 2.0, "whole": True, "accuracy": 0.9, "peak_memory_mb": 2000}

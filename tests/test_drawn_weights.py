@@ -1,4 +1,4 @@
-"""Which weights are drawn: those of linear classifiers, and of nets as far as they look at pixels."""
+"""Which weights are drawn: those of linear classifiers, and those of nets whose inputs are pixels or classes."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 
-from stages.plot_weights.weight_figures import drawn_weights
+from stages.plot_weights.pictures import drawn_weights
 from stages.shared.models.drawable_weights import linear_weights, net_weights
 from stages.shared.params.pictures_section import MAPS_AT_MOST, WeightMap
 from tests.fixtures.synthetic import digits, pixels
@@ -23,7 +23,7 @@ def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin:
 
 
 @pytest.mark.parametrize("model", [LinearSVC(), LogisticRegression()])
-def test_a_linear_classifier_has_a_map_a_class(model: ClassifierMixin) -> None:
+def test_a_linear_classifier_has_one_map_per_class(model: ClassifierMixin) -> None:
     three = linear_weights(fitted(model, 3), 6, 6, NAMES)["coefficients"]
     assert three.maps is not None and three.maps.shape == (3, 6, 6)
     np.testing.assert_array_equal(three.maps.reshape(3, -1), model.coef_)
@@ -32,15 +32,15 @@ def test_a_linear_classifier_has_a_map_a_class(model: ClassifierMixin) -> None:
     assert two.maps is not None and len(two.maps) == 1 and not two.per_class
 
 
-def test_rows_of_pairs_of_classes_are_no_pictures_of_classes() -> None:
-    # Three classes make three pairs.
+def test_one_vs_one_coefficients_are_not_drawn() -> None:
+    # Three classes have three pairs.
     assert linear_weights(fitted(SVC(kernel="linear"), 3), 6, 6, NAMES) == {}
     assert linear_weights(fitted(SVC(kernel="linear"), 2), 6, 6, NAMES[:2])["coefficients"].maps is not None
     assert linear_weights(fitted(KNeighborsClassifier(), 3), 6, 6, NAMES) == {}
 
 
 @pytest.mark.parametrize("units", [20, 200])
-def test_a_grid_grows_with_the_layer_as_far_as_maps_are_drawn(units: int) -> None:
+def test_a_grid_has_the_rows_that_the_drawn_maps_need(units: int) -> None:
     drawn = min(units, MAPS_AT_MOST)
     assert WeightMap(columns=8).grid(units) == (-(-drawn // 8), 8)
     assert WeightMap(columns=8, rows=30).grid(units) == (30, 8)

@@ -1,5 +1,6 @@
-"""The pictures: what is drawn, that nothing is cut off, and that a file has the same bytes every time."""
+"""The pictures of pixels: what is drawn, that nothing is cut off, and that files have the same bytes every time."""
 
+import io
 import os
 import subprocess
 import sys
@@ -16,14 +17,13 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from stages.plot_weights.confusion import confusion_figure
-from stages.plot_weights.curves import all_nets_figure, learning_curves_figure
-from stages.plot_weights.digits import confidently_wrong, sample_figure, wrong_figure
-from stages.plot_weights.figures import class_labels, fitted, text_width, write_png
-from stages.plot_weights.image_maps import grid, image_map
-from stages.plot_weights.leaderboard import leaderboard_figure
-from stages.plot_weights.scales import stretch, unstretch
-from stages.plot_weights.weight_maps import weight_map_figure, weight_matrix_figure
+from stages.plot_weights import weight_pictures
+from stages.plot_weights.confusion_matrix_picture import confusion_figure
+from stages.plot_weights.digit_pictures import most_confident_errors, sample_figure, wrong_figure
+from stages.plot_weights.image_grid import grid, image_map
+from stages.plot_weights.picture_style import class_labels, figure_png, fitted, text_width
+from stages.plot_weights.weight_pictures import weight_map_figure, weight_matrix_figure
+from stages.shared.files.predictions import Predictions, ScoreKind
 from stages.shared.models.drawable_weights import weight_maps
 
 DIGITS = [str(digit) for digit in range(10)]
@@ -48,16 +48,6 @@ def counts_of(names: list[str], rng: np.random.Generator) -> NDArray[np.int64]:
     return rng.integers(0, 9, (len(names), len(names))) + 700 * np.eye(len(names), dtype=np.int64)
 
 
-def history_of(epochs: int, best: float = 0.99) -> dict[str, NDArray[Any]]:
-    left = 0.8 ** np.arange(epochs)
-    return {
-        "accuracy": 1 - 0.5 * left,
-        "loss": 2 * left,
-        "val_accuracy": best - 0.4 * left,
-        "val_loss": 0.05 + left,
-    }
-
-
 def texts_of(figure: Figure) -> list[str]:
     return [text.get_text() for text in shown_texts(figure)]
 
@@ -75,7 +65,7 @@ def image_of(figure: Figure) -> "np.ma.MaskedArray[Any, Any]":
 
 
 def check_layout(figure: Figure) -> None:
-    """Every text lies within the figure, and no two tick labels of an axis on each other."""
+    """Check that every text is within the figure, and that the tick labels of an axis do not overlap."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     width, height = canvas.get_width_height()
@@ -119,6 +109,10 @@ def test_image_map_is_the_notebooks(n: int, padding: int, rng: np.random.Generat
     assert image.dtype == np.float64
 
 
+def test_image_map_of_integers_has_a_fractional_fill() -> None:
+    np.testing.assert_array_equal(image_map(np.ones((1, 1, 1), np.uint8), 1, 2, padding=0, fill=0.5), [[1, 0.5]])
+
+
 def test_image_map_fills_padding_and_empty_cells_and_takes_any_shape() -> None:
     image = image_map(np.ones((1, 2, 3, 4), np.uint8), 2, 2, fill=-1)
     assert image.shape == (2 * 3 + 2, 2 * 4 + 2)
@@ -127,8 +121,8 @@ def test_image_map_fills_padding_and_empty_cells_and_takes_any_shape() -> None:
     assert (image[3:] == -1).all() and (image[:, 4:6] == -1).all()
 
 
-def test_image_map_says_how_many_cells_are_needed() -> None:
-    with pytest.raises(ValueError, match="7 images need 7 cells; 2 rows of 3 have 6"):
+def test_image_map_refuses_more_images_than_cells() -> None:
+    with pytest.raises(ValueError, match=r"7 images .* 6 cells"):
         image_map(np.zeros((7, 5, 5)), 2, 3)
 
 
@@ -137,13 +131,15 @@ def test_image_map_says_how_many_cells_are_needed() -> None:
     [
         *((1, (1, 1)), (2, (1, 2)), (3, (1, 3)), (7, (1, 7)), (10, (2, 5)), (26, (3, 9)), (32, (4, 8))),
         *((47, (6, 8)), (48, (6, 8)), (64, (8, 8)), (128, (8, 16)), (256, (16, 16)), (512, (32, 16))),
+        *((8, (2, 4)), (9, (3, 3)), (39, (5, 8)), (300, (19, 16))),
     ],
 )
 def test_grid(n: int, expected: tuple[int, int]) -> None:
     assert grid(n) == expected
+    assert all(type(length) is int for length in grid(n))
 
 
-def test_every_grid_holds_its_images_without_an_empty_row() -> None:
+def test_every_grid_has_enough_cells_and_no_empty_row() -> None:
     for n in range(1, 400):
         for at_most in (1, 5, 16):
             rows, columns = grid(n, at_most)
@@ -192,13 +188,12 @@ def test_weight_maps_are_drawn_with_names_on_a_symmetric_range(names: list[str],
     check_layout(figure)
 
 
-def test_weight_pixels_are_all_of_one_size(tmp_path: Path, rng: np.random.Generator) -> None:
+def test_all_weights_are_squares_of_the_same_size(rng: np.random.Generator) -> None:
     maps = rng.normal(size=(48, 28, 28))
     figure = weight_map_figure(maps, title="mlp-48", vmax=1.5)
     assert main_axes(figure).images[0].get_clim() == (-1.5, 1.5)
     drawn = main_axes(figure).images[0]
-    write_png(figure, tmp_path / "weights.png")
-    picture = imread(tmp_path / "weights.png")
+    picture = imread(io.BytesIO(figure_png(figure)))
     rows, columns = image_of(figure).shape
     assert (rows, columns) == (6 * 30 + 2, 8 * 30 + 2)
     box = main_axes(figure).get_window_extent()
@@ -212,8 +207,9 @@ def test_weight_pixels_are_all_of_one_size(tmp_path: Path, rng: np.random.Genera
     assert (picture[0, 0] == 1).all()
 
 
-def test_more_weights_than_can_be_seen_are_cut_and_it_is_said() -> None:
-    figure = weight_map_figure(np.ones((512, 8, 8)), title="wide", at_most=100)
+def test_only_the_first_of_many_weights_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_pictures, "MAPS_AT_MOST", 100)
+    figure = weight_map_figure(np.ones((512, 8, 8)), title="wide")
     assert "the first 100 of 512" in texts_of(figure)
     figure = weight_matrix_figure(np.ones((3136, 10)), title="final", output_names=DIGITS)
     assert "the first 128 of 3,136 inputs" in texts_of(figure)
@@ -230,18 +226,18 @@ def test_weights_without_a_range_are_drawn(weights: NDArray[np.float64]) -> None
 
 def test_impossible_weight_maps_are_refused() -> None:
     maps = np.zeros((3, 5, 5))
-    with pytest.raises(ValueError, match="3 maps need as many names, not 2"):
+    with pytest.raises(ValueError, match=r"3 .*2"):
         weight_map_figure(maps, title="", names=["a", "b"])
     with pytest.raises(ValueError, match="positive"):
         weight_map_figure(maps, title="", vmax=0)
-    with pytest.raises(ValueError, match="need 3 cells"):
+    with pytest.raises(ValueError, match=r"3 images .* 2 cells"):
         weight_map_figure(maps, title="", rows_columns=(1, 2))
-    with pytest.raises(ValueError, match="5 outputs"):
+    with pytest.raises(ValueError, match=r"5 outputs .*10"):
         weight_matrix_figure(maps[0], title="", output_names=DIGITS)
 
 
 @CLASSES
-def test_weight_matrix_has_a_row_an_output(names: list[str], rng: np.random.Generator) -> None:
+def test_weight_matrix_has_one_row_per_output(names: list[str], rng: np.random.Generator) -> None:
     weights = rng.normal(size=(48, len(names))).astype(np.float32)
     before = weights.copy()
     figure = weight_matrix_figure(weights, title="mlp-48: final", output_names=names, vmax=2)
@@ -264,30 +260,44 @@ def test_sample_is_the_image_map_in_dark_on_white(rng: np.random.Generator) -> N
     assert main_axes(sample_figure(images[:7] / 255, title="7")).images[0].get_clim() == (0, 1)
 
 
-def test_confidently_wrong_sorts_by_probability_or_margin() -> None:
+@pytest.mark.parametrize(
+    ("kind", "at_most", "rows", "confidence"),
+    [
+        ("probability", 50, [2, 1, 3], [0.9, 0.7, 0.4]),
+        # Values that could be probabilities, too: the kind decides.
+        ("decision", 2, [2, 1], [0.8, 0.6]),
+        ("none", 2, [1, 2], None),
+    ],
+)
+def test_the_most_confident_errors_are_sorted_by_probability_or_margin(
+    kind: ScoreKind, at_most: int, rows: list[int], confidence: list[float] | None
+) -> None:
     actual, predicted = np.array([0, 1, 2, 0]), np.array([0, 2, 1, 1])
-    probabilities = np.array([[1, 0, 0], [0.2, 0.1, 0.7], [0.0, 0.9, 0.1], [0.3, 0.4, 0.3]], np.float32)
-    rows, confidence, measure = confidently_wrong(actual, predicted, probabilities)
-    assert rows.tolist() == [2, 1, 3] and measure == "confidence"
-    np.testing.assert_allclose(confidence, [0.9, 0.7, 0.4], rtol=1e-6)  # type: ignore[arg-type]
-    rows, confidence, measure = confidently_wrong(actual, predicted, 10 * probabilities, at_most=2)
-    assert rows.tolist() == [2, 1] and measure == "margin"
-    np.testing.assert_allclose(confidence, [8, 6], rtol=1e-6)  # type: ignore[arg-type]
-    rows, confidence, _ = confidently_wrong(actual, predicted, None)
-    assert rows.tolist() == [1, 2, 3] and confidence is None
-    rows, confidence, _ = confidently_wrong(actual, actual, probabilities)
-    assert len(rows) == 0 and confidence is not None and len(confidence) == 0
+    scores = np.array([[1, 0, 0], [0.2, 0.1, 0.7], [0.0, 0.9, 0.1], [0.3, 0.4, 0.3]], np.float32)
+    test = Predictions(predicted, scores[:, :0] if kind == "none" else scores, kind)
+    found, measured = most_confident_errors(actual, test, at_most)
+    assert found.tolist() == rows
+    assert (measured is None) == (confidence is None)
+    if measured is not None:
+        np.testing.assert_allclose(measured, confidence, rtol=1e-6)  # type: ignore[arg-type]
+    found, _ = most_confident_errors(predicted, test)
+    assert len(found) == 0
 
 
 @CLASSES
 @pytest.mark.parametrize("n", [50, 13])
-def test_wrong_digits_say_what_they_are_and_were_taken_for(names: list[str], n: int, rng: np.random.Generator) -> None:
+def test_errors_have_their_actual_and_predicted_class(names: list[str], n: int, rng: np.random.Generator) -> None:
     images = rng.random((n, 28, 28), dtype=np.float32)
     actual = rng.integers(0, len(names), n)
     predicted = (actual + 1) % len(names)
     before = images.copy()
     figure = wrong_figure(
-        images, actual, predicted, np.full(n, 0.987), title="deep-cnn", names=names, errors=60, total=7000
+        *(images, actual, predicted, np.full(n, 0.987)),
+        title="deep-cnn",
+        names=names,
+        kind="probability",
+        errors=60,
+        total=7000,
     )
     np.testing.assert_array_equal(images, before)
     texts = texts_of(figure)
@@ -300,101 +310,13 @@ def test_wrong_digits_say_what_they_are_and_were_taken_for(names: list[str], n: 
     check_layout(figure)
 
 
-def test_no_errors_are_a_picture_too() -> None:
+def test_a_model_without_errors_has_a_picture() -> None:
     none = np.zeros(0, np.int64)
-    figure = wrong_figure(np.zeros((0, 28, 28)), none, none, None, title="knn", names=DIGITS, errors=0, total=7000)
+    figure = wrong_figure(
+        *(np.zeros((0, 28, 28)), none, none, None), title="knn", names=DIGITS, kind="none", errors=0, total=7000
+    )
     assert set(texts_of(figure)) == {"knn", "no errors among 7,000 images"}
     check_layout(figure)
-
-
-# curves
-
-
-def test_learning_curves_mark_the_kept_epoch() -> None:
-    history = history_of(20)
-    before = {name: curve.copy() for name, curve in history.items()}
-    figure = learning_curves_figure(title="mlp-48", **history, kept_epoch=18)
-    for name, curve in history.items():
-        np.testing.assert_array_equal(curve, before[name])
-    for axes, what in zip(figure.axes, ["accuracy", "loss"], strict=True):
-        lines = {str(line.get_label()): line for line in axes.lines}
-        np.testing.assert_array_equal(lines["training"].get_xdata(), np.arange(1, 21))
-        np.testing.assert_array_equal(lines["training"].get_ydata(), history[what])
-        np.testing.assert_array_equal(lines["validation"].get_ydata(), history[f"val_{what}"])
-        kept = history[f"val_{what}"][17]
-        mark = lines[f"kept: epoch 18, {kept:.4f}"]
-        assert [*mark.get_xdata(), *mark.get_ydata()] == [18, kept]  # type: ignore[misc]
-        legend = axes.get_legend()
-        assert legend is not None and len(legend.get_texts()) == 3
-        low, high = axes.get_ylim()
-        assert low < min(history[what].min(), history[f"val_{what}"].min())
-        assert high > max(history[what].max(), history[f"val_{what}"].max())
-    assert figure.axes[1].get_yscale() == "log"
-    check_layout(figure)
-
-
-@pytest.mark.parametrize("epochs", [1, 3, 50, 300])
-def test_learning_curves_without_validation(epochs: int) -> None:
-    history = history_of(epochs)
-    figure = learning_curves_figure(
-        title="softmax", accuracy=history["accuracy"], loss=history["loss"], kept_epoch=epochs
-    )
-    assert "validation" not in texts_of(figure) and "training" in texts_of(figure)
-    ticks = figure.axes[0].get_xticks()
-    low, high = figure.axes[0].get_xlim()
-    assert 0 < low < 1 <= epochs < high
-    assert any(low <= tick <= high for tick in ticks)
-    check_layout(figure)
-
-
-@pytest.mark.parametrize(
-    ("accuracy", "loss"),
-    [
-        ([0.1, 0.1], [np.nan, np.inf]),
-        ([0.9, 1.0], [0.1, 0.0]),
-        ([0.5, 0.5], [0.7, 0.7]),
-        ([np.nan], [np.nan]),
-    ],
-    ids=["diverged", "perfect", "constant", "nothing"],
-)
-def test_strange_learning_curves(accuracy: list[float], loss: list[float]) -> None:
-    check_layout(learning_curves_figure(title="strange", accuracy=np.array(accuracy), loss=np.array(loss)))
-
-
-def test_impossible_curves_are_refused() -> None:
-    two, three = np.ones(2), np.ones(3)
-    with pytest.raises(ValueError, match=r"not \[2, 3\]"):
-        learning_curves_figure(title="", accuracy=two, loss=three)
-    with pytest.raises(ValueError, match="one of 1 to 2, not 3"):
-        learning_curves_figure(title="", accuracy=two, loss=two, kept_epoch=3)
-    with pytest.raises(ValueError, match="same nets"):
-        all_nets_figure(title="", val_accuracy={"a": two}, val_loss={"b": two})
-    with pytest.raises(ValueError, match="same nets"):
-        all_nets_figure(title="", val_accuracy={}, val_loss={})
-    with pytest.raises(ValueError, match="not 0"):
-        all_nets_figure(title="", val_accuracy={"a": two}, val_loss={"a": two}, kept_epochs={"a": 0})
-
-
-@pytest.mark.parametrize("nets", [1, 5, 12])
-def test_all_nets_differ_in_colour_or_stroke_and_are_listed_best_first(nets: int) -> None:
-    histories = {f"net-{k}": history_of(10 + 3 * k, best=0.9 + 0.007 * k) for k in range(nets)}
-    figure = all_nets_figure(
-        title="all nets",
-        val_accuracy={name: history["val_accuracy"] for name, history in histories.items()},
-        val_loss={name: history["val_loss"] for name, history in histories.items()},
-        kept_epochs=dict.fromkeys(histories, 5),
-    )
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(histories)[::-1]
-    curves = [line for line in figure.axes[0].lines if len(np.asarray(line.get_xdata())) > 1]
-    assert len({(line.get_color(), str(line.get_linestyle())) for line in curves}) == nets
-    np.testing.assert_array_equal(curves[-1].get_ydata(), histories[f"net-{nets - 1}"]["val_accuracy"])
-    check_layout(figure)
-
-
-def test_stretched_axis_goes_there_and_back_and_holds_1() -> None:
-    accuracies = np.array([0, 0.1, 0.5, 0.9, 0.98, 0.99, 0.999, 1])
-    np.testing.assert_allclose(unstretch(stretch(accuracies)), accuracies, atol=1e-12)
-    assert (np.diff(stretch(accuracies)) > 0).all()
 
 
 # confusion
@@ -438,38 +360,8 @@ def test_confusion_without_errors_and_with_an_absent_class() -> None:
 def test_impossible_confusion_is_refused() -> None:
     with pytest.raises(ValueError, match="all counts are 0"):
         confusion_figure(np.zeros((2, 2), np.int64), title="", names=["a", "b"])
-    with pytest.raises(ValueError, match="2 names"):
+    with pytest.raises(ValueError, match=r"\(2, 2\).*\(2, 3\)"):
         confusion_figure(np.ones((2, 3), np.int64), title="", names=["a", "b"])
-
-
-# leaderboard
-
-
-@pytest.mark.parametrize("accuracy", [[0.9919, 0.9601, 0.9138], [0.99, 0.98, 0.1135], [1.0, 1.0, 1.0], [0.97]])
-def test_leaderboard_keeps_the_order_and_writes_the_values(accuracy: list[float]) -> None:
-    values = np.array(accuracy)
-    low, high = np.maximum(values - 0.003, 0), np.minimum(values + 0.002, 1)
-    names = ["deep-cnn", "knn", "a-name-that-goes-on-and-on-and-on-without-end"][: len(values)]
-    kinds = ["net", "baseline", "net"][: len(values)]
-    figure = leaderboard_figure(names, values, low, high, title="accuracy on 7,000 digits", kinds=kinds)
-    axes = main_axes(figure)
-    dots = {y: x for line in axes.lines for x, y in zip(*map(np.asarray, line.get_data()), strict=True)}
-    assert dots == dict(enumerate(accuracy))
-    assert [text.get_text() for text in axes.texts] == [f"{value:.4f}" for value in accuracy]
-    assert [label.get_text() for label in axes.get_yticklabels()][:2] == names[:2]
-    bottom, top = axes.get_ylim()
-    assert bottom > top
-    left, right = axes.get_xlim()
-    assert left < low.min() and right > high.max()
-    check_layout(figure)
-
-
-def test_leaderboard_refuses_arrays_of_other_lengths() -> None:
-    one, two = np.ones(1), np.ones(2)
-    with pytest.raises(ValueError, match=r"\[2, 2, 1, 2, 2\]"):
-        leaderboard_figure(["a", "b"], two, one, two, title="")
-    with pytest.raises(ValueError, match="at least 1"):
-        leaderboard_figure([], one[:0], one[:0], one[:0], title="")
 
 
 # what all pictures share
@@ -490,35 +382,30 @@ def test_titles_fit(length: int) -> None:
     check_layout(weight_map_figure(np.ones((1, 28, 28)), title="W" * length))
 
 
-def test_drawing_leaves_the_users_settings_alone(tmp_path: Path) -> None:
+def test_drawing_neither_uses_nor_changes_the_users_settings() -> None:
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "text.usetex": True}):
-        own = confusion_figure(np.eye(2, dtype=np.int64), title="t", names=["a", "b"])
-        write_png(own, tmp_path / "own.png")
+        own = figure_png(confusion_figure(np.eye(2, dtype=np.int64), title="t", names=["a", "b"]))
     assert dict(matplotlib.rcParams) == before
-    write_png(confusion_figure(np.eye(2, dtype=np.int64), title="t", names=["a", "b"]), tmp_path / "default.png")
-    assert (tmp_path / "own.png").read_bytes() == (tmp_path / "default.png").read_bytes()
+    assert own == figure_png(confusion_figure(np.eye(2, dtype=np.int64), title="t", names=["a", "b"]))
 
 
 DRAW = """
 import sys
 from pathlib import Path
 import numpy as np
-from stages.plot_weights.confusion import confusion_figure
-from stages.plot_weights.curves import learning_curves_figure
-from stages.plot_weights.figures import write_png
-from stages.plot_weights.weight_maps import weight_map_figure
+from stages.plot_weights.confusion_matrix_picture import confusion_figure
+from stages.plot_weights.picture_style import figure_png
+from stages.plot_weights.weight_pictures import weight_map_figure
 
 rng = np.random.default_rng(3)
 names = list("0123456789")
-falling = np.linspace(1, 0.1, 9)
 figures = {
     "weights": weight_map_figure(rng.normal(size=(10, 28, 28)), title="weights", names=names),
     "confusion": confusion_figure(rng.integers(0, 9, (10, 10)), title="confusion", names=names),
-    "curves": learning_curves_figure(title="curves", accuracy=1 - falling, loss=falling, kept_epoch=7),
 }
 for name, figure in figures.items():
-    write_png(figure, Path(sys.argv[1]) / f"{name}.png")
+    (Path(sys.argv[1]) / f"{name}.png").write_bytes(figure_png(figure))
 assert "matplotlib.pyplot" not in sys.modules
 """
 
@@ -533,7 +420,7 @@ def test_two_processes_write_the_same_bytes_without_date_or_version(tmp_path: Pa
         command = [sys.executable, "-W", "error", "-c", DRAW, str(folder)]
         runs.append(subprocess.Popen(command, cwd=root, env=environment))
     assert [run.wait(timeout=120) for run in runs] == [0, 0]
-    for name in ("weights.png", "confusion.png", "curves.png"):
+    for name in ("weights.png", "confusion.png"):
         first, second = ((folder / name).read_bytes() for folder in folders)
         assert first == second
         assert len(first) < 200_000

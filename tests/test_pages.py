@@ -37,7 +37,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND",  # no name leads anywhere
+    "--host-resolver-rules=MAP * ~NOTFOUND",  # no host name resolves
 )
 SIZES = pytest.mark.parametrize("width", [360, 1280])
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -46,7 +46,7 @@ PLOTTED = "document.querySelectorAll('.vega-embed svg.marks').length === 2"
 
 
 class Browser:
-    """Chromium with one page, and what it complained of and asked for since the page was opened."""
+    """Chromium with one page, and its console messages and requests since the page was opened."""
 
     def __init__(self, driver: webdriver.Chrome) -> None:
         self.driver = driver
@@ -79,11 +79,11 @@ class Browser:
         return len(self.driver.find_elements(By.CSS_SELECTOR, selector))
 
     def press(self, selector: str, key: str) -> None:
-        """Focus an element and press a key, as one who uses no pointer does."""
+        """Focus an element and press a key, as a user without a pointer does."""
         self.run("arguments[0].focus()", self.find(selector))
         ActionChains(self.driver).send_keys(key).perform()
 
-    def complaints(self) -> list[str]:
+    def console_errors(self) -> list[str]:
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
     def requests(self) -> list[str]:
@@ -101,7 +101,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     chromedriver = shutil.which("chromedriver")
     if not chromium or not chromedriver:
         reason = "needs Chromium and its driver (Debian: apt-get install chromium chromium-driver)"
-        # Where every change is checked, a test that does not run is a failure.
+        # In continuous integration, a skipped test is a failure.
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
@@ -133,7 +133,7 @@ def opened(browser: Browser, report: Path) -> Browser:
 @SCHEMES
 def test_the_report_is_drawn_without_a_network(browser: Browser, report: Path, width: int, scheme: str) -> None:
     browser.open(report, width=width, scheme=scheme, drawn=DRAWN)
-    assert browser.complaints() == []
+    assert browser.console_errors() == []
     requests = browser.requests()
     assert requests[0] == report.as_uri()
     assert all(url.startswith("data:") for url in requests[1:])
@@ -153,7 +153,7 @@ def test_the_report_is_drawn_without_a_network(browser: Browser, report: Path, w
     assert browser.run("getComputedStyle(document.querySelector('.intro')).color") == quiet
 
 
-def test_a_chosen_model_shows_its_own_matrix_classes_and_votes(opened: Browser, report: Path) -> None:
+def test_selecting_a_model_shows_its_matrix_scores_and_predictions(opened: Browser, report: Path) -> None:
     data = json.loads(opened.run("document.getElementById('data').textContent"))
 
     def matrix() -> list[list[int]]:
@@ -174,11 +174,11 @@ def test_a_chosen_model_shows_its_own_matrix_classes_and_votes(opened: Browser, 
     first = opened.run("document.querySelector('#classes tbody td').textContent")
     assert float(first) == pytest.approx(data["perClass"][last][0][0], abs=1e-4)
     assert opened.run("views.classes.signal('model')") == last
-    assert opened.complaints() == []
+    assert opened.console_errors() == []
 
 
-def test_the_keyboard_works_the_choices_of_the_curves(opened: Browser) -> None:
-    # A line with nothing on it may stay in the picture, empty.
+def test_the_controls_of_the_curves_work_by_keyboard(opened: Browser) -> None:
+    # The line of a hidden curve may stay in the chart, empty.
     lines = "[...document.querySelectorAll('#chart-curves .mark-line path')]"
     visible = f"{lines}.filter((line) => line.getBBox().width > 0).length"
     assert opened.run(visible) == 2 * len(NETS)
@@ -192,10 +192,10 @@ def test_the_keyboard_works_the_choices_of_the_curves(opened: Browser) -> None:
     opened.until(f"{visible} === 1")
     opened.press("[name=net][value=dense]", Keys.SPACE)
     opened.until(f"{visible} === 2")
-    assert opened.complaints() == []
+    assert opened.console_errors() == []
 
 
-def test_the_measure_of_the_classes_can_be_chosen(opened: Browser) -> None:
+def test_the_measure_of_the_scores_can_be_selected(opened: Browser) -> None:
     dots = "[...document.querySelectorAll('#chart-classes .mark-symbol path')]"
     places = f"{dots}.map((dot) => dot.getAttribute('transform')).join()"
     before = opened.run(places)
@@ -203,7 +203,7 @@ def test_the_measure_of_the_classes_can_be_chosen(opened: Browser) -> None:
     opened.until(f"{places} !== {json.dumps(before)}")
 
 
-def test_an_image_opens_with_every_models_vote(opened: Browser) -> None:
+def test_an_image_opens_with_the_predictions_of_all_models(opened: Browser) -> None:
     shown = opened.count("#gallery li")
     opened.press("#errors-controls [value=all]", Keys.ARROW_RIGHT)
     opened.until("document.querySelectorAll('#gallery .vote-right').length === 0")
@@ -225,7 +225,7 @@ def test_a_picture_of_weights_opens_and_closes(opened: Browser) -> None:
     opened.until("!document.getElementById('enlarged').open")
 
 
-def test_a_point_tells_its_numbers(opened: Browser) -> None:
+def test_a_point_has_a_tooltip(opened: Browser) -> None:
     dot = opened.find("#chart-leaderboard .mark-symbol path")
     ActionChains(opened.driver).move_to_element(dot).perform()
     opened.until("!document.getElementById('tooltip').hidden")
@@ -281,7 +281,7 @@ def test_plots_of_two_commits_are_drawn_without_a_network(
     browser: Browser, compared: Path, width: int, scheme: str
 ) -> None:
     browser.open(compared, width=width, scheme=scheme, drawn=PLOTTED)
-    assert browser.complaints() == []
+    assert browser.console_errors() == []
     requests = browser.requests()
     assert requests
     assert all(url.startswith((compared.parent.as_uri(), "data:")) for url in requests)
@@ -299,7 +299,7 @@ def test_plots_of_the_workspace_are_drawn_without_a_network(browser: Browser, pl
     page = plots.folder / "shown" / "index.html"
     plots.succeed("dvc", "plots", "show", "--out", "shown")
     browser.open(page, drawn=PLOTTED)
-    assert browser.complaints() == []
+    assert browser.console_errors() == []
     assert all(url.startswith((page.parent.as_uri(), "data:")) for url in browser.requests())
     assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900]
 

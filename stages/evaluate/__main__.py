@@ -1,4 +1,4 @@
-"""Stage evaluate: what every model reaches. The only stage that reads the test labels to judge by them."""
+"""Stage evaluate: metrics of every model and the leaderboard. The only stage that judges by the test labels."""
 
 from stages.shared.process.run import run
 
@@ -8,7 +8,7 @@ def main() -> None:
     import pandas as pd
 
     from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
-    from stages.evaluate.metrics import model_metrics, per_class, report
+    from stages.evaluate.metrics import confusion, model_metrics, per_class, report
     from stages.shared.errors import UserError
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_labels
@@ -24,7 +24,7 @@ def main() -> None:
 
     names = load_classes()
     validation_labels, labels = load_labels("validation"), load_labels("test")
-    metrics, predicted, classes = {}, {}, []
+    metrics, predicted, counts, classes = {}, {}, {}, []
     for name in declared:
         test = load_predictions(name, "test")
         metrics[name] = model_metrics(
@@ -36,6 +36,7 @@ def main() -> None:
         )
         predicted[name] = test.codes
         classes.append(per_class(name, labels, test.codes, names))
+        counts[name] = confusion(labels, test.codes, len(names)).tolist()
         save_json(paths.METRICS.path(name), metrics[name])
         save_text(paths.CLASSIFICATION.path(name), report(labels, test.codes, names))
         save_table(
@@ -47,10 +48,11 @@ def main() -> None:
     save_json(paths.LEADERBOARD, rows)
     save_table(paths.LEADERBOARD_CSV, as_table(rows))
     save_text(paths.LEADERBOARD_MD, as_markdown(rows, len(labels)))
-    # What experiments are compared by: the set that decides, where there is one.
+    # Experiments are compared on the validation set, if there is one.
     deciding = "validation_accuracy" if len(validation_labels) else "test_accuracy"
     save_json(paths.SUMMARY, {name: metrics[name][deciding] for name in declared})
     save_table(paths.PER_CLASS, pd.concat(classes))
+    save_json(paths.CONFUSION_COUNTS, counts)
     for row in rows:
         validated = f"validation {row['validation_accuracy']:.4f}, " if len(validation_labels) else ""
         console.say(f"evaluate: {row['place']:2}. {row['model']}: accuracy: {validated}test {row['test_accuracy']:.4f}")

@@ -1,4 +1,4 @@
-"""All models in one table."""
+"""The ranking of all models, as data, as a table and in Markdown."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,11 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stages.evaluate.metrics import chance, mcnemar
+from stages.shared.charts.leaderboard_columns import COLUMNS, notes
 
 Codes = NDArray[np.int64]
-
-SIGNIFICANT = 0.05  # two-sided level of the McNemar test
-CHANCE = " ⚠"  # beside the name of a model no better than chance
 
 
 def leaderboard(
@@ -23,20 +21,20 @@ def leaderboard(
     Parameters
     ----------
     metrics : mapping of str to mapping
-        Model -> what `model_metrics` returned.
+        Model -> its metrics, as `model_metrics` returns them.
     predicted : mapping of str to ndarray of int64, shape (n,)
         Model -> the codes it predicts for the test images.
     labels : ndarray of int64, shape (n,)
-        The right codes.
+        The actual codes.
 
     Returns
     -------
     list of dict
-        A row a model, the best first: by validation accuracy, which decides, or by test accuracy where there is no
-        validation set; equals by name. `only_best_right` and `only_this_right` count test images, `mcnemar_p` is the
-        probability of such a difference between equally good models; None for the best itself. If there are models
-        no better than chance, all rows have `chance_level`: theirs the share of the most frequent class, which their
-        interval does not lie above, the others None.
+        One row per model, the best first: by validation accuracy, which decides, or by test accuracy where there is
+        no validation set; ties by name. `only_best_right` and `only_this_right` count test images, `mcnemar_p` is the
+        p-value of their difference; None for the best itself. If there are models no better than chance, all rows
+        have `chance_level`: for such a model, whose interval does not lie above it, the share of the most frequent
+        class, for the others None.
     """
 
     def rank(name: str) -> tuple[float, str]:
@@ -67,13 +65,13 @@ def leaderboard(
 
 
 def as_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Turn the leaderboard into a table whose counts stay whole numbers."""
-    whole = ("parameters", "test_errors", "only_best_right", "only_this_right")
+    """Return the leaderboard as a table in which integers with missing values stay integers."""
+    whole = [key for key in rows[0] if all(row[key] is None or isinstance(row[key], int) for row in rows)]
     return pd.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
 
 
 def as_markdown(rows: list[dict[str, Any]], n: int) -> str:
-    """Write the leaderboard as a Markdown table.
+    """Return the leaderboard as a Markdown table.
 
     Parameters
     ----------
@@ -82,52 +80,14 @@ def as_markdown(rows: list[dict[str, Any]], n: int) -> str:
     n : int
         Number of test images.
     """
+    rules = {"left": "---", "right": "--:", "center": ":-:"}
     lines = [
-        "| model | validation | test | 95 % interval | errors | F1 | log loss | parameters | against the best |",
-        "|---|--:|--:|:-:|--:|--:|--:|--:|---|",
+        f"| {' | '.join(column.title for column in COLUMNS)} |",
+        f"|{'|'.join(rules[column.align] for column in COLUMNS)}|",
     ]
-    level = None
     for row in rows:
-        flag = ""
-        if row.get("chance_level") is not None:
-            flag, level = CHANCE, row["chance_level"]
-        cells = [
-            (f"**{row['model']}**" if row["place"] == 1 else row["model"]) + flag,
-            _share(row["validation_accuracy"]),
-            _share(row["test_accuracy"]),
-            f"{_share(row['test_accuracy_low'])} – {_share(row['test_accuracy_high'])}",
-            f"{row['test_errors']:,}",
-            f"{row['test_f1']:.4f}",
-            "–" if row["test_log_loss"] is None else f"{row['test_log_loss']:.4f}",
-            "–" if row["parameters"] is None else f"{row['parameters']:,}",
-            _verdict(row),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    validated = all(row["validation_accuracy"] is not None for row in rows)
-    decides = "validation accuracy, which decides" if validated else "test accuracy"
-    note = (
-        f"Sorted by {decides}. Test: {n:,} images; the interval is Wilson's. Against the best: test images that only "
-        f"the best and only this model gets right, and McNemar's exact test at the {SIGNIFICANT:.0%} level."
-    )
-    if level is not None:
-        note += (
-            f"\n\n{CHANCE.strip()} No better than chance: the interval does not lie above "
-            f"{_share(level)}, the share of the most frequent class."
-        )
-    return "\n".join(lines) + f"\n\n{note}\n"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f} %"
-
-
-def _verdict(row: Mapping[str, Any]) -> str:
-    if row["mcnemar_p"] is None:
-        return "the best"
-    counts = f"{row['only_best_right']} : {row['only_this_right']}"
-    p = row["mcnemar_p"]
-    probability = "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
-    if p >= SIGNIFICANT:
-        return f"no clear difference ({counts}, {probability})"
-    worse = row["only_best_right"] > row["only_this_right"]
-    return f"{'worse' if worse else 'better'} ({counts}, {probability})"
+        name, *cells = (column.text(row) for column in COLUMNS)
+        if row["place"] == 1:
+            name = name.replace(row["model"], f"**{row['model']}**")
+        lines.append(f"| {' | '.join([name, *cells])} |")
+    return "\n".join(lines) + "".join(f"\n\n{note}" for note in notes(rows, n)) + "\n"

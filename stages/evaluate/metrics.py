@@ -1,4 +1,4 @@
-"""How good a model's predictions are."""
+"""Metrics of a model's predictions, per model and per class, and tests between models."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ Codes = NDArray[np.int64]
 
 
 def accuracy(labels: Codes, predicted: Codes) -> float | None:
-    """Return the share of right predictions, 0-1; None where there is nothing to predict."""
+    """Return the share of correct predictions, 0-1; None for an empty set."""
     return float(accuracy_score(labels, predicted)) if len(labels) else None
 
 
@@ -46,25 +46,25 @@ def wilson(right: int, n: int) -> tuple[float, float]:
 
 
 def chance(labels: Codes) -> float | None:
-    """Return the accuracy of naming the most frequent class whatever the image; None where there is just one class."""
+    """Return the accuracy of always predicting the most frequent class; None if there is only one class."""
     shares = np.bincount(labels) / len(labels)
     return float(shares.max()) if shares.max() < 1 else None
 
 
 def mcnemar(labels: Codes, first: Codes, second: Codes) -> tuple[int, int, float]:
-    """Test whether two models err equally often on the same images (McNemar's exact test, two-sided).
+    """Test whether two models have the same error rate on the same images (McNemar's exact test, two-sided).
 
     Parameters
     ----------
     labels, first, second : ndarray of int64, shape (n,)
-        Right codes, and the codes that each model predicts.
+        Actual codes, and the codes that each model predicts.
 
     Returns
     -------
     only_first, only_second : int
-        How many images only the first model, and only the second, gets right.
+        Numbers of images that only the first model, and only the second, gets right.
     p : float
-        Probability of a difference at least this large between two models that err equally often.
+        Probability of a difference at least this large between two models with the same error rate.
 
     References
     ----------
@@ -85,36 +85,36 @@ def model_metrics(
     facts: dict[str, Any],
     classes: int,
 ) -> dict[str, float | int | None]:
-    """Put together what one model reaches; the keys are the same for every model.
+    """Compute the metrics of one model; the keys are the same for every model.
 
     Parameters
     ----------
     validation, test : tuple of ndarray of int64, each shape (n,)
-        Right codes and predicted codes; the validation set may be empty.
+        Actual codes and predicted codes; the validation set may be empty.
     probabilities : ndarray of float32, shape (n, classes), or None
-        For the test images; None where the model gives none. Where it divided 0 by 0 they have no log loss.
+        For the test images; None if the model has none. If a row is zero or NaN, there is no log loss.
     facts : dict
-        What the training stage noted: `train_accuracy`, `parameters`.
+        Written by the training stage: `train_accuracy`, `parameters`.
     classes : int
         Number of classes.
 
     Returns
     -------
     dict
-        Accuracies, macro averages and the interval as 0-1; log loss in nats; None where there is no such number.
+        Accuracies, macro averages and the interval as 0-1; log loss in nats; None for what is not defined.
     """
     labels, predicted = test
-    everyone = np.arange(classes)
+    codes = np.arange(classes)
     precision, recall, f1, _ = precision_recall_fscore_support(
-        labels, predicted, labels=everyone, average="macro", zero_division=0.0
+        labels, predicted, labels=codes, average="macro", zero_division=0.0
     )
     right = int(np.sum(labels == predicted))
     low, high = wilson(right, len(labels))
     loss = None
     if probabilities is not None and (probabilities.sum(axis=1) > 0).all():
-        # Rows of float32 add up to 1 only nearly, which log_loss warns of.
+        # Rows of float32 sum to 1 only approximately, which makes log_loss warn.
         exact = probabilities.astype(np.float64)
-        loss = float(log_loss(labels, exact / exact.sum(axis=1, keepdims=True), labels=everyone))
+        loss = float(log_loss(labels, exact / exact.sum(axis=1, keepdims=True), labels=codes))
     return {
         "train_accuracy": facts["train_accuracy"],
         "validation_accuracy": accuracy(*validation),
@@ -140,7 +140,7 @@ def report(labels: Codes, predicted: Codes, names: list[str]) -> str:
 
 
 def per_class(model: str, labels: Codes, predicted: Codes, names: list[str]) -> pd.DataFrame:
-    """Return precision, recall and F1 (0-1) and the number of test images of each class, a row a class."""
+    """Return one row per class: precision, recall and F1 (0-1), and the number of test images."""
     precision, recall, f1, support = precision_recall_fscore_support(
         labels, predicted, labels=np.arange(len(names)), zero_division=0.0
     )
@@ -150,5 +150,5 @@ def per_class(model: str, labels: Codes, predicted: Codes, names: list[str]) -> 
 
 
 def confusion(labels: Codes, predicted: Codes, classes: int) -> NDArray[np.int64]:
-    """Count how often each class (row) is taken for each (column): int64, (classes, classes)."""
+    """Return the confusion matrix: int64, (classes, classes), actual classes as rows, predicted ones as columns."""
     return np.asarray(confusion_matrix(labels, predicted, labels=np.arange(classes)), np.int64)

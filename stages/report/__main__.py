@@ -1,4 +1,4 @@
-"""Stage report: everything that the models reach on one page, as HTML and as Markdown."""
+"""Stage report: the results of all models on one page, as HTML and as Markdown."""
 
 from stages.shared.process.run import run
 
@@ -18,7 +18,7 @@ def main() -> None:
 
     board = load_json(paths.LEADERBOARD)
     models = [row["model"] for row in board]
-    # Only a net is trained in epochs.
+    # Only nets are trained in epochs.
     kept = {name: facts["best_epoch"] for name in models if "best_epoch" in (facts := load_facts(name))}
     per_class = load_table(paths.PER_CLASS)
     scores = ["precision", "recall", "f1", "support"]
@@ -27,6 +27,7 @@ def main() -> None:
         Results(
             leaderboard=board,
             per_class=per_class,
+            confusion=load_json(paths.CONFUSION_COUNTS),
             # By name: a net keeps its colour when another overtakes it.
             histories={name: load_history(name) for name in sorted(kept)},
             kept=kept,

@@ -4,7 +4,7 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const byId = (id) => document.getElementById(id);
 const model = byId("model");
 
-/** Make an element with attributes and children; text stays text. */
+/** Create an element with attributes and children; strings become text nodes. */
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -21,7 +21,7 @@ const share = (part, decimals = 2) => `${(100 * part).toFixed(decimals)}\u00a0%`
 
 const views = {};
 
-/** Unpack Vega, which is stored compressed: a third of the size. */
+/** Decompress Vega, which is stored in a third of its size. */
 async function loadLibrary() {
   const packed = Uint8Array.from(atob(byId("library").textContent), (character) => character.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -29,7 +29,7 @@ async function loadLibrary() {
   document.head.append(script);
 }
 
-/** Draw a chart into #chart-PLACE, with signals set before it is first seen. */
+/** Draw a chart into #chart-PLACE, with signals set before it is first rendered. */
 async function draw(place, name, signals = {}) {
   views[place]?.finalize();
   const view = new vega.View(vega.parse(data.charts[name]), {
@@ -75,7 +75,7 @@ function setUpClasses() {
   return draw("classes", "classes", { model: model.value, measure: checked(form, "measure")[0] });
 }
 
-// One model ---------------------------------------------------------------------------------------------------------
+// Model details ---------------------------------------------------------------------------------------------------------
 
 function showMatrix(name) {
   const counts = data.confusion[name];
@@ -83,7 +83,7 @@ function showMatrix(name) {
   const part = (i, j) => (totals[i] ? counts[i][j] / totals[i] : 0);
   let most = 0;
   counts.forEach((row, i) => row.forEach((_, j) => { if (i !== j) most = Math.max(most, part(i, j)); }));
-  // One error among 2,000 must not glare.
+  // One error in 2,000 stays pale.
   const full = Math.max(most, 0.005);
 
   const head = make("tr", {}, make("td", { class: "corner", style: "border:0" }));
@@ -92,8 +92,8 @@ function showMatrix(name) {
   counts.forEach((row, i) => {
     const line = make("tr", {}, make("th", { scope: "row", title: data.classes[i] }, data.classes[i]));
     row.forEach((count, j) => {
-      const says = i === j ? "right" : `taken for ${data.classes[j]}`;
-      const cell = make("td", { title: `${data.classes[i]}, ${says}: ${count} of ${totals[i]} (${share(part(i, j))})` });
+      const outcome = i === j ? "correct" : `predicted as ${data.classes[j]}`;
+      const cell = make("td", { title: `${data.classes[i]}, ${outcome}: ${count} of ${totals[i]} (${share(part(i, j))})` });
       if (count || i === j) cell.append(String(count));
       if (i === j) cell.className = "hit";
       else if (count) {
@@ -106,8 +106,8 @@ function showMatrix(name) {
   });
   const long = data.classes.some((label) => label.length > 3);
   const caption = make("caption", {},
-    `Rows: what the image is. Columns: what ${name} takes it for. ` +
-    (most ? `The strongest colour is ${share(full)} of the images of that class.` : "No test image is taken for another class."));
+    `Rows: actual class. Columns: class predicted by ${name}. ` +
+    (most ? `The strongest colour stands for ${share(full)} of the actual class.` : "No test image is misclassified."));
   byId("matrix").replaceChildren(caption, make("thead", {}, head), body);
   byId("matrix").classList.toggle("long", long);
 }
@@ -122,7 +122,7 @@ function showClasses(name) {
     line.append(make("td", {}, String(support)));
     body.append(line);
   });
-  const caption = make("caption", {}, `Test images of each class, as ${name} sees them.`);
+  const caption = make("caption", {}, `Scores of ${name} on the test images of each class.`);
   byId("classes").replaceChildren(caption, make("thead", {}, head), body);
   byId("this-model").textContent = name;
   return views.classes?.signal("model", name).runAsync();
@@ -132,7 +132,7 @@ function showSummary(name) {
   const counts = data.confusion[name];
   const total = counts.flat().reduce((sum, count) => sum + count, 0);
   const right = counts.reduce((sum, row, i) => sum + row[i], 0);
-  byId("model-summary").textContent = `${share(right / total)} right, ${(total - right).toLocaleString("en")} errors`;
+  byId("model-summary").textContent = `test accuracy ${share(right / total)}, ${(total - right).toLocaleString("en")} errors`;
 }
 
 // Errors ------------------------------------------------------------------------------------------------------------
@@ -158,14 +158,14 @@ function showGallery(name) {
   const [which] = checked(byId("errors-controls"), "which");
   const shown = errors.rows.map((_, k) => k).filter((k) => which === "all" || isWrong(name, k) === (which === "wrong"));
   gallery.replaceChildren(...shown.map((k) => {
-    const is = data.classes[errors.actual[k]];
-    const says = data.classes[errors.votes[name][k]];
+    const actual = data.classes[errors.actual[k]];
+    const predicted = data.classes[errors.votes[name][k]];
     const dots = make("span", { class: "votes", "aria-hidden": "true" });
     for (const other of data.models) dots.append(make("i", { class: isWrong(other, k) ? "wrong" : undefined }));
     const button = make("button", {
       type: "button", class: "tile",
-      "aria-label": `Image of ${is}: ${name} says ${says}; ${wrongVotes(k)} of ${data.models.length} models are wrong`,
-    }, digit(k), make("span", { class: "says" }, `${is}: `, vote(name, k)), dots);
+      "aria-label": `Image of ${actual}: ${name} predicts ${predicted}; ${wrongVotes(k)} of ${data.models.length} models are wrong`,
+    }, digit(k), make("span", { class: "predicted" }, `${actual}: `, vote(name, k)), dots);
     button.addEventListener("click", () => showVotes(k));
     return make("li", {}, button);
   }));
@@ -176,9 +176,9 @@ function showGallery(name) {
 function showVotes(k) {
   const body = make("tbody");
   for (const name of data.models) {
-    body.append(make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "words" }, vote(name, k))));
+    body.append(make("tr", {}, make("th", { scope: "row" }, name), make("td", { class: "left" }, vote(name, k))));
   }
-  const head = make("tr", {}, make("th", { scope: "col" }, "model"), make("th", { scope: "col", class: "words" }, "says"));
+  const head = make("tr", {}, make("th", { scope: "col" }, "model"), make("th", { scope: "col", class: "left" }, "prediction"));
   const table = make("table", { class: "numbers" }, make("thead", {}, head), body);
   const picture = digit(k);
   picture.setAttribute("role", "img");
@@ -207,7 +207,7 @@ document.querySelectorAll(".enlarge").forEach((button) => {
   });
 });
 
-// All of it ---------------------------------------------------------------------------------------------------------
+// Start -------------------------------------------------------------------------------------------------------------
 
 function showModel() {
   showSummary(model.value);
@@ -216,7 +216,7 @@ function showModel() {
   return showClasses(model.value);
 }
 
-// A reloaded page may keep another choice than the first.
+// A reloaded page may keep its selected model.
 showModel();
 model.addEventListener("change", showModel);
 byId("errors-controls")?.addEventListener("change", () => showGallery(model.value));
@@ -227,7 +227,7 @@ byId("errors-controls")?.addEventListener("change", () => showGallery(model.valu
     await Promise.all([draw("leaderboard", "leaderboard"), setUpClasses(), byId("chart-curves") && setUpCurves()]);
     document.documentElement.dataset.drawn = "true";
   } catch (error) {
-    byId("trouble").textContent = "This browser cannot draw the charts; a current one can. The tables are complete.";
+    byId("trouble").textContent = "This browser is too old to draw the charts. The tables are complete.";
     byId("trouble").hidden = false;
     throw error;
   }

@@ -48,6 +48,7 @@ LEADERBOARD_CSV = Path("reports/leaderboard.csv")
 LEADERBOARD_MD = Path("reports/leaderboard.md")
 SUMMARY = Path("reports/summary.json")
 PER_CLASS = Path("reports/per_class.csv")
+CONFUSION_COUNTS = Path("reports/confusion_counts.json")  # model -> confusion matrix
 DUPLICATES = Path("reports/duplicates.json")
 PAGE = Path("reports/index.html")
 README = Path("reports/README.md")

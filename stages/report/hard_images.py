@@ -1,4 +1,4 @@
-"""Which test images the report shows, and all of them in one picture."""
+"""The test images that are hardest to classify, and one picture of all of them."""
 
 import io
 from collections.abc import Mapping
@@ -10,19 +10,20 @@ from PIL import Image
 
 Codes = NDArray[np.int64]
 
-AT_MOST = 150  # images; about 30 kB of the page
+AT_MOST = 150  # images, about 30 kB of the page
 COLUMNS = 15  # of the sprite
 
 
 class Hard(NamedTuple):
-    """Images that are hard to recognise.
+    """Test images that are hard to classify.
 
     Attributes
     ----------
     rows : ndarray of int64
-        Those that most models get wrong first, equals in the data's order; at most `AT_MOST`.
+        Those that the most models get wrong first, ties in the order of the data; at most `AT_MOST`.
     of_best, of_most : tuple of int and int
-        How many of the rows the best model gets wrong, and how many only most models; each of how many there are.
+        Of the images that the best model gets wrong, and of the others that most models get wrong: how many are in
+        `rows`, and how many there are.
     """
 
     rows: NDArray[np.int64]
@@ -36,7 +37,7 @@ def hard_images(labels: Codes, predicted: Mapping[str, Codes], best: str) -> Har
     Parameters
     ----------
     labels : ndarray of int64, shape (n,)
-        Right codes.
+        Actual codes.
     predicted : mapping of str to ndarray of int64, shape (n,)
         Model -> the codes it predicts.
     best : str
@@ -46,7 +47,7 @@ def hard_images(labels: Codes, predicted: Mapping[str, Codes], best: str) -> Har
     models_wrong = wrong.sum(axis=0)
     by_best = predicted[best] != labels
     candidates = np.flatnonzero(by_best | (2 * models_wrong > len(wrong)))
-    # The last key counts first.
+    # lexsort sorts by its last key first.
     chosen = candidates[np.lexsort((-models_wrong[candidates], ~by_best[candidates]))][:AT_MOST]
     rows = chosen[np.lexsort((chosen, -models_wrong[chosen]))]
     shown, found = int(by_best[rows].sum()), int(by_best.sum())
@@ -54,7 +55,7 @@ def hard_images(labels: Codes, predicted: Mapping[str, Codes], best: str) -> Har
 
 
 def sprite(images: NDArray[np.float32]) -> bytes:
-    """Put images side by side into one PNG, `COLUMNS` a row.
+    """Return a PNG with the images side by side, `COLUMNS` per row.
 
     Parameters
     ----------

@@ -1,10 +1,9 @@
-"""What all pictures share: ground, type and colours, text that fits, and PNG files of the same bytes."""
+"""Style of the pictures that matplotlib draws: headings, fonts, colours, and text that fits."""
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, cast
 
 import matplotlib
@@ -16,19 +15,16 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
-DPI = 128  # a power of two: a size in pixels survives the way through inches exactly
+from stages.shared.charts.png import DPI, FONT, image_png
+
 MARGIN = 16  # pixels around a picture
-NARROWEST = 640  # pixels of a sheet; in less, a title would be too small
-FONT = "DejaVu Sans"  # comes with matplotlib, so that every machine draws the same letters
-NAME_LENGTH = 22  # characters of a class name that are drawn
+NARROWEST = 640  # pixels of a sheet; a narrower one would make titles too small
+NAME_LENGTH = 22  # at most, of a class name, in characters
 
 INK = "#222222"
 GREY = "#6b6b6b"
 HAIRLINE = "#d9d9d9"
-GROUND = "#e4e4e4"  # between images, and where there is none
-# Okabe and Ito's colours, which colour-blind readers tell apart, without the yellow that white swallows.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-LINE_STYLES = ("-", (0, (4, 1.5)), (0, (1, 1)))
+GROUND = "#e4e4e4"  # between images, and in empty cells
 
 _STYLE: dict[Any, Any] = {
     "figure.dpi": DPI,
@@ -36,7 +32,7 @@ _STYLE: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "font.family": [FONT],
     "font.size": 9.0,
-    # A class may be called "$"; no text of ours is a formula.
+    # A class name may contain "$"; no text is a formula.
     "text.parse_math": False,
     "text.color": INK,
     "axes.labelcolor": GREY,
@@ -64,42 +60,30 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw in this project's style, whatever matplotlibrc the user has; also a decorator."""
+    """Draw in this style whatever the user's matplotlibrc; also a decorator."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_STYLE)
         yield
 
 
-def write_png(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG: the same bytes in every process, without date or version.
-
-    Parameters
-    ----------
-    figure : Figure
-        What a function of this package returned.
-    path : Path
-        The file; its folder is there.
-    """
+def figure_png(figure: Figure) -> bytes:
+    """Draw a figure as PNG, with the same bytes in every process."""
     with house_style():
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        image = Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
-        # Weights look like noise, which compresses only in a palette; of so few colours, none is visibly off.
-        if image.getcolors(1000) is not None:
-            image = image.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-        image.save(path, format="PNG", optimize=True, dpi=(DPI, DPI))
+        return image_png(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3]))
 
 
 def chart(width: float, height: float, title: str, note: str = "") -> Figure:
-    """Make an empty figure with a title, which matplotlib lays out.
+    """Create an empty figure with a title and matplotlib's constrained layout.
 
     Parameters
     ----------
     width, height : float
         Size in inches.
     title, note : str
-        Two lines above everything, made smaller or cut short where the figure is narrow.
+        Two lines at the top, in smaller letters or cut where the figure is narrow.
     """
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     below = _write_heading(figure, title, note) / DPI
@@ -111,16 +95,16 @@ def chart(width: float, height: float, title: str, note: str = "") -> Figure:
 def sheet(
     width: int, height: int, *, title: str, note: str = "", left: int = 0, right: int = 0, bottom: int = 0
 ) -> tuple[Figure, Axes]:
-    """Make a figure around an image of a given size, so that each of its pixels is as large as the others.
+    """Create a figure around an image, so that all pixels of the image have the same size.
 
     Parameters
     ----------
     width, height : int
         Size of the image, in pixels of the PNG.
     title, note : str
-        Two lines above the image, made smaller or cut short where the sheet is narrow.
+        Two lines above the image, in smaller letters or cut where the sheet is narrow.
     left, right, bottom : int
-        Room for labels around the image, in pixels.
+        Space for labels around the image, in pixels.
 
     Returns
     -------
@@ -155,7 +139,7 @@ def _write_heading(figure: Figure, title: str, note: str) -> int:
 
 
 def class_labels(names: Sequence[str]) -> list[str]:
-    """Make class names fit to be drawn: not endless, and only letters that the font has.
+    """Return class names that can be drawn: of limited length, in letters that the font has.
 
     Parameters
     ----------
@@ -165,7 +149,7 @@ def class_labels(names: Sequence[str]) -> list[str]:
     Returns
     -------
     list of str
-        The names, long ones cut; "class 3" for one that the font cannot write.
+        The names, long ones cut; "class 3" for one with letters that the font does not have.
     """
     letters = get_font(findfont(FONT)).get_charmap()
     return [
@@ -180,29 +164,29 @@ def shortened(text: str, length: int) -> str:
 
 
 def fitted(text: str, width: float, size: float, *, bold: bool = False, smallest: float = 6.5) -> tuple[str, float]:
-    """Make a line of text fit: smaller first, then cut short.
+    """Fit a line of text into a width: in smaller letters, then cut.
 
     Parameters
     ----------
     text : str
         The line.
     width : float
-        Room, in pixels of the PNG.
+        Available width, in pixels of the PNG.
     size, smallest : float
-        Wanted and smallest size of the letters, in points.
+        Preferred and smallest font size, in points.
     bold : bool
-        Whether the letters are bold, which are wider.
+        Whether the letters are bold.
 
     Returns
     -------
     tuple of str and float
-        The line and the size to draw it in.
+        The line and its font size.
     """
     needed = text_width(text, size, bold=bold)
     if needed <= width:
         return text, size
     size = max(smallest, size * width / needed)
-    # Hinting makes small letters wider than their share.
+    # Hinting makes small letters wider than in proportion.
     room = width * 1.02
     lengths = range(1, len(text) + 1)
     length = bisect_right(lengths, room, key=lambda n: text_width(shortened(text, n), size, bold=bold))
@@ -211,7 +195,7 @@ def fitted(text: str, width: float, size: float, *, bold: bool = False, smallest
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """Return how wide a line of text is, in pixels of the PNG."""
+    """Return the width of a line of text, in pixels of the PNG."""
     font = FontProperties(family=[FONT], size=size, weight="bold" if bold else "normal")
     width, _, _ = _renderer().get_text_width_height_descent(text, font, ismath=False)
     return width

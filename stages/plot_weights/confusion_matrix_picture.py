@@ -1,4 +1,4 @@
-"""The confusion matrix as a picture in which the errors show, not what went right."""
+"""The confusion matrix as an image, coloured by the errors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,18 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from stages.plot_weights.figures import DPI, GROUND, INK, chart, class_labels, house_style, text_width
-from stages.plot_weights.scales import ROUND_STEPS
+from stages.plot_weights.picture_style import DPI, GROUND, INK, chart, class_labels, house_style, text_width
 
-COUNTS_UP_TO = 26  # classes; with more, the numbers would be too small to read
+COUNTS_UP_TO = 26  # classes; with more, the counts would be illegible
 ZEROS_UP_TO = 12  # classes; with more, zeros would hide the rest
-FAINTEST = 0.005  # share that has at least the full colour: one error among 2,000 must not glare
+# Smallest share of errors that the strongest colour stands for, so that one error in 2,000 stays pale.
+FAINTEST = 0.005
 PALE = "#bdbdbd"
 
 
 @house_style()
 def confusion_figure(counts: NDArray[Any], *, title: str, names: Sequence[str]) -> Figure:
-    """Draw how often each class was taken for each other.
+    """Draw a confusion matrix.
 
     Parameters
     ----------
@@ -35,25 +35,25 @@ def confusion_figure(counts: NDArray[Any], *, title: str, names: Sequence[str]) 
     Returns
     -------
     Figure
-        Its image is the share of each actual class that went to each wrong one, masked on the diagonal.
+        Its image is the share of each actual class that was predicted as each other class, masked on the diagonal.
 
     Raises
     ------
     ValueError
-        `counts` is not square, holds nothing, or there are not as many names as classes.
+        `counts` is all zeros, or its shape is not (len(names), len(names)).
     """
     n = len(names)
     if counts.shape != (n, n):
-        raise ValueError(f"{n} names need as many rows and columns, not {counts.shape}")
+        raise ValueError(f"the counts of {n} classes must have the shape {(n, n)}, not {counts.shape}")
     total = int(counts.sum())
     if total == 0:
-        raise ValueError("there is nothing to draw: all counts are 0")
+        raise ValueError("all counts are 0")
     errors = total - int(np.trace(counts))
     shares = np.ma.array(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), mask=np.eye(n, dtype=bool))
     strongest = max(float(shares.max()) if n > 1 else 0.0, FAINTEST)
 
     labels = class_labels(names)
-    # Inches: large enough for a number in each cell, or for a line of type a row.
+    # Inches: large enough for a count in each cell, or for one line of text per row.
     cell = min(max(5.4 / n, 0.3 if n <= COUNTS_UP_TO else 0.18), 1.1)
     size = 9.0 if cell > 0.25 else 6.5
     room = max(text_width(label, size) for label in labels) / DPI
@@ -81,7 +81,7 @@ def confusion_figure(counts: NDArray[Any], *, title: str, names: Sequence[str]) 
     if errors:
         bar = figure.colorbar(drawn, ax=axes, shrink=0.6, aspect=28, pad=0.02)
         bar.set_label("share of the actual class")
-        bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND_STEPS))
+        bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=(1, 2, 2.5, 5, 10)))
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.3g} %"))
         bar.ax.tick_params(length=0)
         bar.outline.set(visible=False)
@@ -94,7 +94,7 @@ def _white_to_red() -> Colormap:
 
 
 def _write_counts(axes: Axes, counts: NDArray[Any], strength: np.ma.MaskedArray[Any, Any], size: float) -> None:
-    # On the diagonal, whose ground is light.
+    # 0 on the diagonal, which is light.
     strengths = strength.filled(0)
     for (row, column), count in np.ndenumerate(counts):
         if count or len(counts) <= ZEROS_UP_TO:

@@ -1,4 +1,4 @@
-"""Pictures of what a layer has learned: its weights, blue below zero, white at zero, red above."""
+"""Pictures of weights: blue below zero, white at zero, red above."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from stages.plot_weights.figures import (
+from stages.plot_weights.image_grid import grid, image_map
+from stages.plot_weights.picture_style import (
     DPI,
     GREY,
     GROUND,
@@ -23,13 +24,14 @@ from stages.plot_weights.figures import (
     sheet,
     text_width,
 )
-from stages.plot_weights.image_maps import grid, image_map
 from stages.shared.params.pictures_section import MAPS_AT_MOST
 
-WIDTH, HEIGHT = 976, 800  # pixels of the PNG that the weights fill at most, where one for each is enough
-LARGEST = 12  # pixels of the PNG for one weight of a map: larger, the shape dissolves
-LINE = 20  # pixels of the PNG for a line of type
-BAR = 80  # pixels to the right for the colour bar and its numbers
+# In pixels of the PNG:
+WIDTH, HEIGHT = 976, 800  # at most, of all weights, where each has at least one pixel
+LARGEST = 12  # at most, of one weight of a map; larger squares no longer look like one image
+LINE = 20  # of a line of text
+BAR = 80  # of the colour bar and its numbers
+CELLS_AT_MOST = 128  # inputs and outputs of a weight matrix that are drawn
 
 
 @house_style()
@@ -40,9 +42,8 @@ def weight_map_figure(
     names: Sequence[str] | None = None,
     rows_columns: tuple[int, int] | None = None,
     vmax: float | None = None,
-    at_most: int = MAPS_AT_MOST,
 ) -> Figure:
-    """Draw weights that look at pixels, one small image a unit, filter or class.
+    """Draw weights of pixels, one small image per unit, filter or class.
 
     Parameters
     ----------
@@ -51,33 +52,32 @@ def weight_map_figure(
     title : str
         One line.
     names : sequence of str, optional
-        The n class names, where the maps are the classes; written under each.
+        The n class names, if each map is a class; written below the maps.
     rows_columns : tuple of int, optional
-        The grid; `grid` chooses if not given.
+        The grid; by default, `grid(n)`.
     vmax : float, optional
-        The colours reach from -vmax to vmax; the largest absolute weight if not given.
-    at_most : int
-        Only so many maps are drawn, the first; the picture says so.
+        The colours range from -vmax to vmax; by default, the largest absolute weight.
 
     Returns
     -------
     Figure
-        Its one image holds NaN between the maps, drawn light grey.
+        Its one image is NaN between the maps, drawn light grey. Only the first `MAPS_AT_MOST` maps are drawn, and the
+        note has their number.
 
     Raises
     ------
     ValueError
-        `vmax` is not positive, there are not as many names as maps, or the grid is too small.
+        `vmax` is not positive, the number of names is not that of the maps, or the grid is too small.
     """
     if names is not None and len(names) != len(maps):
-        raise ValueError(f"{len(maps)} maps need as many names, not {len(names)}")
-    shown = maps[:at_most].astype(np.float64)
+        raise ValueError(f"{len(maps)} maps need {len(maps)} names, not {len(names)}")
+    shown = maps[:MAPS_AT_MOST].astype(np.float64)
     n, height, width = shown.shape
     rows, columns = grid(n) if rows_columns is None else rows_columns
     padding = 2
     scale = _scale(rows * (height + padding) + padding, columns * (width + padding) + padding)
     if scale > 7:
-        # The notebook's two pixels are a gulf where each is this large.
+        # Two pixels, as in the notebook, are too wide at this scale.
         padding = 1
     caption = 0 if names is None else -(-LINE // scale)  # in pixels of the maps
     cells = np.pad(shown, ((0, 0), (0, caption), (0, 0)), constant_values=np.nan)
@@ -108,41 +108,37 @@ def weight_matrix_figure(
     title: str,
     output_names: Sequence[str] | None = None,
     vmax: float | None = None,
-    inputs_at_most: int = 128,
-    outputs_at_most: int = 128,
 ) -> Figure:
-    """Draw the weights of a dense layer whose inputs are no pixels: a row an output, a column an input.
+    """Draw the weights of a dense layer whose inputs are not pixels: one row per output, one column per input.
 
     Parameters
     ----------
     weights : ndarray, shape (inputs, outputs)
-        Weights as Keras keeps them.
+        Weights, as Keras stores them.
     title : str
         One line.
     output_names : sequence of str, optional
-        The class names, where the outputs are the classes.
+        The class names, if the outputs are the classes.
     vmax : float, optional
-        The colours reach from -vmax to vmax; the largest absolute weight if not given.
-    inputs_at_most, outputs_at_most : int
-        Only so many are drawn, the first; the picture says so.
+        The colours range from -vmax to vmax; by default, the largest absolute weight.
 
     Returns
     -------
     Figure
-        Its one image is `weights.T`, or the first part of it.
+        Its one image is `weights.T`, or its first `CELLS_AT_MOST` rows and columns, and the note has their number.
 
     Raises
     ------
     ValueError
-        `vmax` is not positive, or there are not as many names as outputs.
+        `vmax` is not positive, or the number of names is not that of the outputs.
     """
     inputs, outputs = weights.shape
     if output_names is not None and len(output_names) != outputs:
-        raise ValueError(f"{outputs} outputs need as many names, not {len(output_names)}")
-    image = weights[:inputs_at_most, :outputs_at_most].T.astype(np.float64)
+        raise ValueError(f"{outputs} outputs need {outputs} names, not {len(output_names)}")
+    image = weights[:CELLS_AT_MOST, :CELLS_AT_MOST].T.astype(np.float64)
     rows, columns = image.shape
     x_scale = max(1, min(WIDTH // columns, 2 * LINE))
-    # Square cells where there are few, else rows as high as a line of type where there is room.
+    # Square cells if there are few, else rows as high as a line of text if they fit.
     y_scale = max(1, min(max(x_scale, LINE), HEIGHT // rows))
     labels = None if output_names is None else class_labels(output_names[:rows])
     limit = colour_limit(weights, vmax)
@@ -166,7 +162,7 @@ def weight_matrix_figure(
     axes.set_xlabel("inputs")
     axes.set_ylabel("outputs")
     axes.set_xticks(_numbers(columns, x_scale))
-    # In less than 16 pixels a row, names would overlap.
+    # In rows of less than 16 pixels, names would overlap.
     if labels is not None and y_scale >= 16:
         axes.set_yticks(range(rows), labels)
     else:
@@ -179,7 +175,7 @@ def weight_matrix_figure(
 
 
 def colour_limit(weights: NDArray[Any], vmax: float | None = None) -> float:
-    """Return the weight with the strongest colour: `vmax`, else the largest absolute finite weight, else 1.
+    """Return the weight that has the strongest colour: `vmax`, else the largest absolute finite weight, else 1.
 
     Raises
     ------
@@ -189,7 +185,7 @@ def colour_limit(weights: NDArray[Any], vmax: float | None = None) -> float:
     if vmax is None:
         return float(np.abs(weights[np.isfinite(weights)]).max(initial=0.0)) or 1.0
     if not 0 < vmax < np.inf:
-        raise ValueError(f"the range of colours must be a positive number, not {vmax}")
+        raise ValueError(f"vmax must be a positive number, not {vmax}")
     return float(vmax)
 
 
@@ -204,7 +200,7 @@ def _draw(axes: Axes, image: NDArray[np.float64], limit: float) -> AxesImage:
 
 
 def _diverging() -> Colormap:
-    # An odd number has a middle: zero is white, and not nearly so. Few enough for a PNG with a palette.
+    # An odd number of colours has a middle, so that zero is exactly white; few enough for a PNG with a palette.
     return matplotlib.colormaps["bwr"].resampled(129).with_extremes(bad=GROUND)
 
 
@@ -213,7 +209,7 @@ def _colour_bar(figure: Figure, axes: Axes, drawn: AxesImage, limit: float, *, c
     pixel = 1 / (figure.get_figwidth() * DPI)
     height = min(where.height, 240 / (figure.get_figheight() * DPI))
     place = figure.add_axes((where.x1 + 14 * pixel, where.y1 - height, 10 * pixel, height))
-    # Arrowheads where some weights lie beyond the range.
+    # Arrowheads if some weights are out of range.
     bar = figure.colorbar(drawn, cax=place, extend="both" if clipped else "neither", extendfrac=0.06)
     bar.set_ticks([-limit, 0, limit], labels=[f"\N{MINUS SIGN}{limit:.3g}", "0", f"{limit:.3g}"])
     bar.ax.tick_params(length=0, pad=5, labelcolor=INK)
@@ -221,6 +217,6 @@ def _colour_bar(figure: Figure, axes: Axes, drawn: AxesImage, limit: float, *, c
 
 
 def _numbers(n: int, scale: int) -> list[int]:
-    # A number of three digits takes some 30 pixels.
+    # A number of three digits is about 30 pixels wide.
     step = next(step for step in (1, 2, 4, 8, 16, 32, 64, 128, n) if step * scale >= 30 or step >= n)
     return list(range(0, n, step))

@@ -1,4 +1,4 @@
-"""Many small images side by side in one array, and weights as such images."""
+"""Small images side by side in one array."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 def image_map(
     images: NDArray[Any], rows: int, columns: int, padding: int = 2, fill: float = 0.0
 ) -> NDArray[np.float64]:
-    """Put images into the cells of a grid, row by row.
+    """Arrange images in a grid, row by row.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def image_map(
     padding : int
         Pixels between neighbouring images; there are none around the grid.
     fill : float
-        Value of the padding and of cells that are left over.
+        Value of the padding and of empty cells.
 
     Returns
     -------
@@ -35,8 +35,8 @@ def image_map(
     height, width = images.shape[-2:]
     stack = images.reshape((-1, height, width))
     if len(stack) > rows * columns:
-        raise ValueError(f"{len(stack)} images need {len(stack)} cells; {rows} rows of {columns} have {rows * columns}")
-    # Each cell carries its padding below and to its right; the last of them is cut off.
+        raise ValueError(f"{len(stack)} images do not fit into {rows} x {columns} = {rows * columns} cells")
+    # Each cell has its padding below and on the right; that of the last row and column is cut off.
     cells = np.full((rows * columns, height + padding, width + padding), fill, dtype=np.float64)
     cells[: len(stack), :height, :width] = stack
     table = cells.reshape((rows, columns, height + padding, width + padding)).swapaxes(1, 2)
@@ -52,7 +52,7 @@ def grid(n: int, columns_at_most: int = 16) -> tuple[int, int]:
     n : int
         Number of images, 1 or more.
     columns_at_most : int
-        Widest grid allowed, in images.
+        Largest number of columns.
 
     Returns
     -------
@@ -69,7 +69,7 @@ def grid(n: int, columns_at_most: int = 16) -> tuple[int, int]:
     candidates = []
     for columns in range(1, min(n, columns_at_most) + 1):
         rows = -(-n // columns)
-        # A single row of up to 8 is no strip yet; beyond, four times as wide as tall is the limit.
+        # A single row of up to 8, or at most four times as many columns as rows.
         if rows <= columns <= 4 * rows or (rows == 1 and n <= 8):
             candidates.append((rows * columns - n, columns - rows, rows, columns))
     if not candidates:
