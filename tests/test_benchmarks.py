@@ -71,7 +71,7 @@ def test_a_cells_classifier_is_the_declared_one(name: str) -> None:
     from stages.shared.models import build_classifier
 
     cell = notebook.classifier(name)
-    declared = build_classifier.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("here",))
+    declared = build_classifier.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("baselines", name))
     assert type(cell) is type(declared)
     free = ("random_state", "n_jobs")  # they are no part of what is compared
     settings = [

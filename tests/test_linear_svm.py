@@ -98,7 +98,7 @@ def test_the_stage_fits_on_the_given_number_of_threads(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(LinearSVC, "fit", recorded)
     X, y = clouds(200, 5)
-    fitted = fit(LinearSVC(), X.astype(np.float32), np.unique(y, return_inverse=True)[1], threads, ("here",))
+    fitted = fit(LinearSVC(), X.astype(np.float32), np.unique(y, return_inverse=True)[1], threads, ("baselines", "x"))
     assert len(used) == threads and type(fitted) is LinearSVC
 
 

@@ -47,6 +47,7 @@ Set = tuple[Images, Codes]
 NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
 
+PLACE = ("nets", "tiny", "optimizer")
 TINY = Net.model_validate(
     {
         "layers": {
@@ -91,7 +92,7 @@ def trained(learning: Set, validation: Set | None = None, **settings: Any) -> tu
     keras.utils.set_random_seed(42)
     model = build("tiny", TINY, 8, 8, 4)
     arguments: dict[str, Any] = {"epochs": 5, "batch_size": 32, "patience": None, "name": "tiny", **settings}
-    optimizer = arguments.pop("optimizer", None) or make_optimizer(TINY.optimizer, 100, ("here",))
+    optimizer = arguments.pop("optimizer", None) or make_optimizer(TINY.optimizer, 100, PLACE)
     return model, train(model, optimizer, *learning, validation, **arguments)
 
 
@@ -236,7 +237,7 @@ def test_out_of_memory_in_a_step_names_the_net_and_a_remedy(small: Set) -> None:
     huge = Net.model_validate({"layers": {**layers, "output": output}, "epochs": 1, "batch_size": 32})
     model = build("huge", huge, 8, 8, 4)
     with pytest.raises(UserError) as caught:
-        optimizer = make_optimizer(huge.optimizer, 10, "here")
+        optimizer = make_optimizer(huge.optimizer, 10, PLACE)
         train(model, optimizer, *small, None, epochs=1, batch_size=32, patience=None, name="huge")
     message = str(caught.value)
     assert message.startswith("huge: out of memory: ") and "batch_size" in message and "\n" not in message
@@ -246,9 +247,9 @@ def test_out_of_memory_in_a_step_names_the_net_and_a_remedy(small: Set) -> None:
 def test_each_row_of_probabilities_sums_to_one(
     five_epochs: tuple[keras.Model, pd.DataFrame], unseen: Set, n: int
 ) -> None:
-    judged = probabilities(five_epochs[0], unseen[0][:n])
-    assert (judged.dtype, judged.shape) == (np.float32, (n, 4))
-    np.testing.assert_allclose(judged.sum(axis=1), 1, atol=1e-5)
+    scores = probabilities(five_epochs[0], unseen[0][:n])
+    assert (scores.dtype, scores.shape) == (np.float32, (n, 4))
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
 
 
 def epochs_of(seed: int | None, number: int = 2) -> list[list[list[int]]]:
@@ -311,12 +312,12 @@ def test_a_net_in_mixed_precision_is_trained_saved_and_loaded(
     monkeypatch.chdir(tmp_path)
     keras.utils.set_random_seed(42)
     model = build("tiny", TINY.model_copy(update={"precision": "mixed_bfloat16"}), 8, 8, 4)
-    optimizer = make_optimizer(TINY.optimizer, 100, ("here",))
+    optimizer = make_optimizer(TINY.optimizer, 100, PLACE)
     train(model, optimizer, *small, None, epochs=5, batch_size=32, patience=None, name="tiny")
     save_net("tiny", model)
-    judged = probabilities(load_net("tiny"), unseen[0])
-    assert judged.dtype == np.float32 and np.array_equal(judged, probabilities(model, unseen[0]))
-    assert np.mean(judged.argmax(axis=1) == unseen[1]) > 0.9
+    scores = probabilities(load_net("tiny"), unseen[0])
+    assert scores.dtype == np.float32 and np.array_equal(scores, probabilities(model, unseen[0]))
+    assert np.mean(scores.argmax(axis=1) == unseen[1]) > 0.9
 
 
 def test_the_summary_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +340,7 @@ def test_every_default_net_trains_and_predicts(name: str) -> None:
     model = build(name, declared, 28, 28, 10)
     history = train(
         model,
-        make_optimizer(declared.optimizer, 100, ("here",)),
+        make_optimizer(declared.optimizer, 100, PLACE),
         pixels(images),
         labels,
         (pixels(images[:10]), labels[:10]),
@@ -349,9 +350,9 @@ def test_every_default_net_trains_and_predicts(name: str) -> None:
         name=name,
     )
     assert history.columns.tolist() == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"] and len(history) == 1
-    judged = probabilities(model, pixels(images[:10]))
-    assert judged.shape == (10, 10)
-    np.testing.assert_allclose(judged.sum(axis=1), 1, atol=1e-5)
+    scores = probabilities(model, pixels(images[:10]))
+    assert scores.shape == (10, 10)
+    np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
 
 
 # Classifiers
@@ -383,11 +384,11 @@ def test_every_default_baseline_fits_and_predicts(name: str, matrix: Set) -> Non
     assert type(fitted).__module__.startswith("sklearn.") and type(fitted).__name__ == declared.class_
     assert declared.settings.items() <= fitted.get_params().items()
     images, labels = digits(50, seed=1)
-    found = predictions(fitted, rows(images), 10)
-    assert (found.codes.dtype, found.scores.dtype, found.scores.shape) == (np.int64, np.float32, (50, 10))
-    assert found.kind == ("probability" if name == "knn" else "decision")
-    np.testing.assert_array_equal(found.codes, fitted.predict(rows(images)))
-    assert np.mean(found.codes == labels) > 0.9
+    predicted = predictions(fitted, rows(images), 10)
+    assert (predicted.codes.dtype, predicted.scores.dtype, predicted.scores.shape) == (np.int64, np.float32, (50, 10))
+    assert predicted.kind == ("probability" if name == "knn" else "decision")
+    np.testing.assert_array_equal(predicted.codes, fitted.predict(rows(images)))
+    assert np.mean(predicted.codes == labels) > 0.9
     assert parameter_count(fitted) == {"linear-svc": 7_850, "sgd": 7_850}.get(name)
 
 
@@ -456,17 +457,17 @@ def test_out_of_memory_while_fitting_names_the_place_and_the_size(small: Set, mo
 def test_scores_are_those_that_the_classifier_has(model: dict[str, Any], kind: str, small: Set, unseen: Set) -> None:
     fitted = fit(made(**model), small[0].reshape(300, -1), small[1], 1, WHERE)
     Q = unseen[0].reshape(80, -1)
-    found = predictions(fitted, Q, 4)
-    assert (score_kind(fitted), found.kind) == (kind, kind)
-    np.testing.assert_array_equal(found.codes, fitted.predict(Q))
+    predicted = predictions(fitted, Q, 4)
+    assert (score_kind(fitted), predicted.kind) == (kind, kind)
+    np.testing.assert_array_equal(predicted.codes, fitted.predict(Q))
     columns = 0 if kind == "none" else 4
-    assert found.scores.shape == (80, columns)
+    assert predicted.scores.shape == (80, columns)
     if kind != "none":
         scores = fitted.predict_proba(Q) if kind == "probability" else fitted.decision_function(Q)
-        np.testing.assert_array_equal(found.scores, scores.astype(np.float32))
-    none = predictions(fitted, Q[:0], 4)
-    assert (none.codes.shape, none.scores.shape, none.kind) == ((0,), (0, columns), kind)
-    assert (none.codes.dtype, none.scores.dtype) == (found.codes.dtype, found.scores.dtype)
+        np.testing.assert_array_equal(predicted.scores, scores.astype(np.float32))
+    empty = predictions(fitted, Q[:0], 4)
+    assert (empty.codes.shape, empty.scores.shape, empty.kind) == ((0,), (0, columns), kind)
+    assert (empty.codes.dtype, empty.scores.dtype) == (predicted.codes.dtype, predicted.scores.dtype)
 
 
 @pytest.mark.parametrize(
@@ -475,26 +476,26 @@ def test_scores_are_those_that_the_classifier_has(model: dict[str, Any], kind: s
 def test_a_class_without_training_rows_has_the_lowest_score(name: str, lowest: float, small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1]
     fitted = fit(made(name), X[y != 2], y[y != 2], 1, WHERE)
-    found = predictions(fitted, X, 4)
-    assert set(found.codes) == {0, 1, 3}
-    assert (found.scores[:, 2] == lowest).all()
-    np.testing.assert_array_equal(found.codes, fitted.predict(X))
-    np.testing.assert_array_equal(found.scores.argmax(axis=1), found.codes)
+    predicted = predictions(fitted, X, 4)
+    assert set(predicted.codes) == {0, 1, 3}
+    assert (predicted.scores[:, 2] == lowest).all()
+    np.testing.assert_array_equal(predicted.codes, fitted.predict(X))
+    np.testing.assert_array_equal(predicted.scores.argmax(axis=1), predicted.codes)
 
 
 def test_one_decision_value_for_two_classes_becomes_two(small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1] % 2
     fitted = fit(made("RidgeClassifier"), X, y, 1, WHERE)
-    found = predictions(fitted, X, 2)
+    predicted = predictions(fitted, X, 2)
     value = fitted.decision_function(X).astype(np.float32)
-    np.testing.assert_array_equal(found.scores, np.column_stack([-value, value]))
-    np.testing.assert_array_equal(found.scores.argmax(axis=1), found.codes)
+    np.testing.assert_array_equal(predicted.scores, np.column_stack([-value, value]))
+    np.testing.assert_array_equal(predicted.scores.argmax(axis=1), predicted.codes)
 
 
 def test_values_of_pairs_of_classes_are_not_scores(small: Set) -> None:
     X, y = small[0].reshape(300, -1), small[1]
-    found = predictions(fit(made("SVC", decision_function_shape="ovo"), X, y, 1, WHERE), X, 4)
-    assert found.scores.shape == (300, 0)
+    predicted = predictions(fit(made("SVC", decision_function_shape="ovo"), X, y, 1, WHERE), X, 4)
+    assert predicted.scores.shape == (300, 0)
 
 
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
@@ -564,11 +565,11 @@ def test_the_stage_of_a_baseline_evaluates_the_file_that_it_saved(
     saved = load_baseline("linear-svc")
     for name in ("validation", "test"):
         X = datasets.load_images(name).reshape(-1, 64)
-        found = load_predictions("linear-svc", name)
-        assert found.scores.shape == (len(X), 4)
+        predicted = load_predictions("linear-svc", name)
+        assert predicted.scores.shape == (len(X), 4)
         if len(X):
-            np.testing.assert_array_equal(found.codes, saved.predict(X))
-            np.testing.assert_array_equal(found.scores, saved.decision_function(X).astype(np.float32))
+            np.testing.assert_array_equal(predicted.codes, saved.predict(X))
+            np.testing.assert_array_equal(predicted.scores, saved.decision_function(X).astype(np.float32))
     X, y = datasets.load_images("train").reshape(-1, 64), datasets.load_labels("train")
     assert load_facts("linear-svc") == {
         "class": "LinearSVC",
@@ -588,18 +589,18 @@ def test_the_stage_of_a_net_evaluates_the_file_that_it_saved(
     nets_main()
     saved = load_net("softmax")
     for name in ("validation", "test"):
-        found = load_predictions("softmax", name)
-        np.testing.assert_array_equal(found.scores, probabilities(saved, datasets.load_images(name)))
-        np.testing.assert_array_equal(found.codes, found.scores.argmax(axis=1))
-        assert found.kind == "probability" and found.codes.dtype == np.int64
+        predicted = load_predictions("softmax", name)
+        np.testing.assert_array_equal(predicted.scores, probabilities(saved, datasets.load_images(name)))
+        np.testing.assert_array_equal(predicted.codes, predicted.scores.argmax(axis=1))
+        assert predicted.kind == "probability" and predicted.codes.dtype == np.int64
     validated = len(datasets.load_labels("validation")) > 0
     history, facts = load_history("softmax"), load_facts("softmax")
     assert ("val_loss" in history) == validated
     labels = datasets.load_labels("train")
-    judged = probabilities(saved, datasets.load_images("train")[:100]).argmax(axis=1)
+    codes = probabilities(saved, datasets.load_images("train")[:100]).argmax(axis=1)
     assert facts == {
         "parameters": 65 * 4,
-        "train_accuracy": float(np.mean(judged == labels[:100])),
+        "train_accuracy": float(np.mean(codes == labels[:100])),
         "train_rows_judged": 100,
         "epochs": len(history),
         "best_epoch": best_epoch(history, 5),
