@@ -1,4 +1,4 @@
-"""The pipeline as its users run it: the real dvc.yaml and stages, end to end, on small data."""
+"""The whole pipeline as users run it: the real dvc.yaml and stages, with small data."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def project(finished: Project, tmp_path: Path) -> Project:
     return finished.copy(tmp_path / "project")
 
 
-def test_every_stage_leaves_what_it_promises(finished: Project) -> None:
+def test_every_stage_writes_its_outputs(finished: Project) -> None:
     folder = finished.folder
     for name in MODELS:
         assert (folder / f"models/predictions/{name}.npz").is_file()
@@ -76,7 +76,7 @@ def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
     assert len(project.repro("--force")) == 11
     assert project.lock == before
     changed = project.succeed("git", "status", "--porcelain").output.split()[1::2]
-    assert [file for file in changed if not file.startswith("reports/timings/")] == [], "only what it cost may differ"
+    assert [file for file in changed if not file.startswith("reports/timings/")] == []
 
 
 def test_an_edit_of_one_net_reruns_that_net_alone(project: Project) -> None:
@@ -137,7 +137,7 @@ def test_a_picture_setting_retrains_nothing(project: Project) -> None:
 
 
 @pytest.mark.slow
-def test_a_new_net_is_one_edit_and_leaves_no_trace_when_removed(project: Project, tmp_path: Path) -> None:
+def test_a_new_net_is_one_edit_and_leaves_no_trace_when_removed(project: Project) -> None:
     project.edit(lambda params: params["nets"].update(wide={**NETS["dense"], "seed": 1, "epochs": 1}))
     assert set(project.repro()) == {*CHECKS, "train-nets@wide", *AFTER_TRAINING}
     assert (project.folder / "reports/pictures/weights/wide.hidden.png").is_file()
@@ -149,17 +149,20 @@ def test_a_new_net_is_one_edit_and_leaves_no_trace_when_removed(project: Project
     assert set(ran.stages) >= {"check-params", "evaluate"}
     assert not any(stage.startswith("train") for stage in ran.stages)
     assert "removed models/nets/wide.keras" in ran.output.partition("evaluate")[0], "before the other stages run"
-    left = [path for path in project.folder.glob("*/**/*wide*") if ".dvc" not in path.parts]
-    assert left == []
-    project.commit()
+    assert [path for path in project.folder.glob("*/**/*wide*") if ".dvc" not in path.parts] == []
 
-    # A fresh clone that takes the models from the same cache agrees.
+
+def test_a_clone_that_pulls_runs_nothing(project: Project, tmp_path: Path) -> None:
+    # This holds for every supported Python: dvc.lock depends on libraries.json, which has one version for all, but not
+    # on Python. To check another one by hand: `make PYTHON=python3.13 setup` in a clone, then `dvc pull; dvc repro`.
+    project.succeed("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    project.commit()
+    project.succeed("dvc", "push")
     project.succeed("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")
-    clone.succeed("dvc", "cache", "dir", "--local", str(project.folder / ".dvc" / "cache"))
-    clone.succeed("dvc", "checkout")
-    assert "up to date" in clone.succeed("dvc", "status").output
+    clone.succeed("dvc", "pull")
     assert clone.repro() == []
+    assert "up to date" in clone.succeed("dvc", "status").output
 
 
 def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Project) -> None:
@@ -169,7 +172,7 @@ def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Pro
 
 
 @pytest.mark.slow
-def test_no_validation_set_is_the_notebooks_protocol(project: Project) -> None:
+def test_without_a_validation_set_all_epochs_are_trained(project: Project) -> None:
     project.edit(lambda params: params["split"].update(validation=0.0))
     project.edit(lambda params: [params["nets"].pop("convolution"), params["baselines"].pop("linear")])
     project.repro()
@@ -178,10 +181,10 @@ def test_no_validation_set_is_the_notebooks_protocol(project: Project) -> None:
     assert json.loads(project.read("reports/summary.json"))["dense"] == metrics["test_accuracy"]
     history = pd.read_csv(project.folder / "reports/history/dense.csv")
     assert list(history) == ["epoch", "accuracy", "loss"]
-    assert len(history) == 3, "without a validation set all epochs are trained"
+    assert len(history) == 3
 
 
-def test_training_never_needs_the_test_labels(project: Project) -> None:
+def test_training_does_not_read_the_test_labels(project: Project) -> None:
     (project.folder / "data/split/test/labels.npy").unlink()
     for stage, name in (("train_baselines", "neighbours"), ("train_nets", "dense")):
         before = (project.folder / f"models/predictions/{name}.npz").read_bytes()
@@ -205,7 +208,7 @@ def test_a_kernel_larger_than_the_image_stops_before_any_training(project: Proje
     ran = project.run("dvc", "repro")
     assert ran.code != 0
     assert ran.stages == ["check-params", "check-models"]
-    assert "nets.convolution.layers.filters" in ran.output and f"(None, {SIDE}, {SIDE}, 1)" in ran.output
+    assert "nets.convolution.layers.filters" in ran.output and f"{SIDE} x {SIDE}" in ran.output
     assert "Traceback" not in ran.output
 
 
@@ -228,4 +231,6 @@ def test_a_stage_refuses_a_model_that_is_not_declared(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     ran = project.run("python", "-m", "stages.train_baselines", "knnn")
     assert ran.code == 1
-    assert ran.output.startswith("train-baselines: params.yaml declares no baseline 'knnn'; it declares linear-svc")
+    assert ran.output.startswith("train-baselines: ")
+    assert "'knnn'" in ran.output and "linear-svc" in ran.output
+    assert "Traceback" not in ran.output
