@@ -226,14 +226,10 @@ def test_weights_without_a_range_are_drawn(weights: NDArray[np.float64]) -> None
 
 def test_impossible_weight_maps_are_refused() -> None:
     maps = np.zeros((3, 5, 5))
-    with pytest.raises(ValueError, match=r"3 .*2"):
-        weight_map_figure(maps, title="", names=["a", "b"])
     with pytest.raises(ValueError, match="positive"):
         weight_map_figure(maps, title="", vmax=0)
     with pytest.raises(ValueError, match=r"3 images .* 2 cells"):
         weight_map_figure(maps, title="", rows_columns=(1, 2))
-    with pytest.raises(ValueError, match=r"5 outputs .*10"):
-        weight_matrix_figure(maps[0], title="", output_names=DIGITS)
 
 
 @CLASSES
@@ -355,13 +351,6 @@ def test_confusion_without_errors_and_with_an_absent_class() -> None:
     assert "0 of 1,380 wrong, accuracy 1.0000" in texts_of(figure)
     assert len(figure.axes) == 1
     check_layout(figure)
-
-
-def test_impossible_confusion_is_refused() -> None:
-    with pytest.raises(ValueError, match="all counts are 0"):
-        confusion_figure(np.zeros((2, 2), np.int64), title="", names=["a", "b"])
-    with pytest.raises(ValueError, match=r"\(2, 2\).*\(2, 3\)"):
-        confusion_figure(np.ones((2, 3), np.int64), title="", names=["a", "b"])
 
 
 # what all pictures share

@@ -67,10 +67,8 @@ def weight_map_figure(
     Raises
     ------
     ValueError
-        `vmax` is not positive, the number of names is not that of the maps, or the grid is too small.
+        `vmax` is not positive, or the grid is too small.
     """
-    if names is not None and len(names) != len(maps):
-        raise ValueError(f"{len(maps)} maps need {len(maps)} names, not {len(names)}")
     shown = maps[:MAPS_AT_MOST].astype(np.float64)
     n, height, width = shown.shape
     rows, columns = grid(n) if rows_columns is None else rows_columns
@@ -130,11 +128,9 @@ def weight_matrix_figure(
     Raises
     ------
     ValueError
-        `vmax` is not positive, or the number of names is not that of the outputs.
+        `vmax` is not positive.
     """
     inputs, outputs = weights.shape
-    if output_names is not None and len(output_names) != outputs:
-        raise ValueError(f"{outputs} outputs need {outputs} names, not {len(output_names)}")
     image = weights[:CELLS_AT_MOST, :CELLS_AT_MOST].T.astype(np.float64)
     rows, columns = image.shape
     x_scale = max(1, min(WIDTH // columns, 2 * LINE))
