@@ -12,7 +12,9 @@ from stages.shared.process import console
 from stages.shared.process.run import run
 
 if TYPE_CHECKING:
+    from dvc.output import Output
     from dvc.repo import Repo
+    from dvc_data.hashfile.db import HashFileDB
 
 LOCK = Path("dvc.lock")
 
@@ -36,10 +38,8 @@ def verify() -> list[Fault]:
     UserError
         dvc.yaml, dvc.lock or params.yaml cannot be read, or dvc.lock is missing.
     """
-    from dvc_data.hashfile.build import build
     from dvc_data.hashfile.db import HashFileDB
     from dvc_data.hashfile.hash import hash_file
-    from dvc_data.hashfile.tree import Tree
 
     repo = _open_repository()
     # Unlike `repo.cache.local`, this object does not look up the hashes of earlier runs.
@@ -53,14 +53,8 @@ def verify() -> list[Fault]:
     for root, out in (deps | outs).items():
         if root not in outs and any(root.is_relative_to(other) or other.is_relative_to(root) for other in outs):
             continue  # a dependency that another stage writes
-        cached, md5, found = root in outs and out.use_cache, str(out.hash_info.value), None
-        if root.exists():
-            found = build(cache, out.fs_path, cache.fs, "md5", ignore=repo.dvcignore, dry_run=True)[-1]
-        expected, actual = {root: md5}, {root: found.hash_info.value} if found else {}
-        if out.hash_info.isdir and intact.get(md5):
-            # The cache has the list of the directory's files, so each of them can be compared.
-            expected = {root.joinpath(*key): str(each.value) for key, _, each in Tree.load(cache, out.hash_info)}
-            actual = {root.joinpath(*key): each.value for key, _, each in found} if isinstance(found, Tree) else {}
+        cached = root in outs and out.use_cache
+        expected, actual = _hashes(root, out, cache, listed=intact.get(out.hash_info.value, False))
         named.update(expected.values())
         faults += [Fault(path, f"not part of {root}", f"rm {path}") for path in sorted(actual.keys() - expected)]
         for path, md5 in expected.items():
@@ -75,12 +69,28 @@ def verify() -> list[Fault]:
                 remedy = f"rm -rf {path} && dvc checkout {root}"
             else:
                 remedy = f"rm -rf {path} && dvc repro" if root in outs else f"git checkout {path}, or dvc repro"
-            what = ", ".join([*([wrong] if wrong else []), *([f"{lost} in the cache ({copy})"] if lost else [])])
-            if what:
-                faults.append(Fault(path, what, remedy))
+            if wrong or lost:
+                in_cache = f"{lost} in the cache ({copy})" if lost else ""
+                faults.append(Fault(path, ", ".join(filter(None, (wrong, in_cache))), remedy))
     for copy in (cache.oid_to_path(md5) for md5 in intact if not intact[md5] and md5 not in named):
         faults.append(Fault(Path(copy), "damaged, a file of another run", f"rm {copy}"))
     return faults
+
+
+def _hashes(root: Path, out: "Output", cache: "HashFileDB", *, listed: bool) -> tuple[dict[Path, str], dict[Path, str]]:
+    """Map the paths of an output to their MD5 in dvc.lock, and to their MD5 in the workspace.
+
+    A directory is one path, unless the cache has the list of its files (`listed`).
+    """
+    from dvc_data.hashfile.build import build
+    from dvc_data.hashfile.tree import Tree
+
+    ignore = out.dvcignore
+    found = build(cache, out.fs_path, cache.fs, "md5", ignore=ignore, dry_run=True)[-1] if root.exists() else None
+    if not (listed and out.hash_info.isdir):
+        return {root: str(out.hash_info.value)}, {root: str(found.hash_info.value)} if found else {}
+    expected = {root.joinpath(*key): md5.value for key, _, md5 in Tree.load(cache, out.hash_info)}
+    return expected, {root.joinpath(*key): md5.value for key, _, md5 in found} if isinstance(found, Tree) else {}
 
 
 def _open_repository() -> "Repo":
