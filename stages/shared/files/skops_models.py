@@ -5,16 +5,17 @@ import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import skops.io
-from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import InconsistentVersionWarning
 
 from stages.shared.errors import UserError, one_line
+from stages.shared.files import boosters
 from stages.shared.files.paths import BASELINES
+from stages.shared.files.tree_checks import check_sklearn
 from stages.shared.files.whole_files import reading, replacing
 from stages.shared.files.zip_archives import (
     check_archive,
@@ -29,7 +30,7 @@ from stages.shared.files.zip_archives import (
 # categorical_features), scorers (TunedThresholdClassifierCV). Nor are the trees of nearest-neighbour searches, which
 # read memory at row numbers from the file; they are of no use for as many dimensions as images have.
 TRUSTED: tuple[str, ...] = (
-    # Decision trees. They read memory at node numbers from the file, hence `_check_trees`.
+    # Decision trees. They read memory at node numbers from the file, hence `tree_checks`.
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
     # Calibration: one or two numbers per class.
@@ -88,12 +89,13 @@ def dump(model: ClassifierMixin, file: Path | BinaryIO) -> str | None:
     """
     remedy = "choose another classifier or other settings"
     try:
-        skops.io.dump(model, file)
-    except TypeError as error:
+        with boosters.as_text(_parts(model)):
+            skops.io.dump(model, file)
+    except (TypeError, ValueError, KeyError) as error:
         return f"cannot be saved: {one_line(error)}; {remedy}"
     except RecursionError:
         return f"cannot be saved: something in it holds the classifier itself; {remedy}"
-    refused = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED))
+    refused = sorted(set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED) - set(boosters.TRUSTED))
     if refused:
         return f"cannot be saved: it holds {', '.join(refused)}, which a safe model file may not hold; {remedy}"
     return None
@@ -120,44 +122,13 @@ def load_baseline_file(path: Path) -> ClassifierMixin:
         with warnings.catch_warnings():
             # scikit-learn also warns of another patch version.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            model = skops.io.load(path, trusted=list(TRUSTED))
+            model = skops.io.load(path, trusted=[*TRUSTED, *boosters.TRUSTED])
         if not isinstance(model, ClassifierMixin):
             raise TypeError(f"it holds a {type(model).__name__}, which is not a classifier")
-        _check_trees(model)
+        for part in list(_parts(model)):
+            check_sklearn(part)
+            boosters.restore(part)
         return model
-
-
-def _check_trees(model: ClassifierMixin) -> None:
-    """Raise ValueError if a tree refers to nodes or pixels that do not exist: scikit-learn would read other memory."""
-    for part in _parts(model):
-        attributes = getattr(part, "__dict__", {})
-        features = attributes.get("n_features_in_", 0)
-        sound = True
-        if "tree_" in attributes:
-            tree = attributes["tree_"]
-            sound = 0 < tree.node_count <= tree.capacity and _sound(
-                tree.children_left == -1, tree.children_left, tree.children_right, tree.feature, features
-            )
-        # Gradient boosting passes pixels to its trees without a check of its own.
-        trees = attributes.get("estimators_")
-        if isinstance(trees, np.ndarray):
-            sound = all(tree.n_features_in_ == features for tree in trees.flat)
-        for nodes in (predictor.nodes for group in attributes.get("_predictors", ()) for predictor in group):
-            # Categorical splits index other arrays; classifiers that have them cannot be saved here.
-            sound = sound and not nodes["is_categorical"].any()
-            leaf = nodes["is_leaf"].astype(bool)
-            sound = sound and _sound(leaf, nodes["left"], nodes["right"], nodes["feature_idx"], features)
-        if not sound:
-            raise ValueError("it has a damaged decision tree")
-
-
-def _sound(leaf: NDArray[Any], left: NDArray[Any], right: NDArray[Any], feature: NDArray[Any], features: int) -> bool:
-    """Return whether the inner nodes of a tree have existing children and features."""
-    inner = np.flatnonzero(~leaf)
-    # scikit-learn numbers children after their parents; any other order could be an endless loop.
-    children = np.array([left[inner], right[inner]]).astype(np.int64)
-    in_order = len(leaf) > 0 and (inner < children).all() and (children < len(leaf)).all()
-    return bool(in_order and ((feature[inner] >= 0) & (feature[inner] < features)).all())
 
 
 def _parts(model: ClassifierMixin) -> Iterator[object]:
