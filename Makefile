@@ -8,11 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REMOTES_STAMP := $(VENV)/.installed-remotes
+BOOSTING_STAMP := $(VENV)/.installed-boosting
 PLOTS := .dvc/plots.html
 # DVC runs stages as `python -m stages...`, which must be the Python of the environment.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes lint readme lock clean help setup
+.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting lint readme lock clean help setup
 
 repro: setup  ## check params.yaml and run all changed stages (the default target)
 	@python -m stages.check_params --structure-only
@@ -60,6 +61,11 @@ remotes: $(REMOTES_STAMP)  ## install the packages for DVC remotes on S3 and SSH
 test-remotes: remotes  ## run the tests of DVC remotes on S3 and SSH with local servers
 	python -m pytest -m remotes tests/test_remotes.py
 
+boosting: $(BOOSTING_STAMP)  ## install LightGBM and XGBoost, for baselines declared by import path
+
+test-boosting: boosting  ## run the tests of baselines of LightGBM and XGBoost
+	python -m pytest -m boosting tests/test_boosting.py
+
 lint: setup  ## check style, format, types and generated files
 	ruff check .
 	ruff format --check .
@@ -72,12 +78,15 @@ readme: setup  ## update the generated parts of README.md: leaderboard, benchmar
 	@python -m tools.readme
 
 # The constraint gives packages in both files the same version.
-lock: setup  ## update requirements*.txt from pyproject.toml, and libraries.json from requirements.txt
+lock: setup  ## update requirements*.txt from pyproject.toml, and libraries.json from them
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group dev pyproject.toml --output-file requirements.txt
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group remotes --constraint requirements.txt \
 	    --output-file requirements-remotes.txt
+	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --upgrade --group boosting --constraint requirements.txt \
+	    --output-file requirements-boosting.txt
 	python -m tools.libraries
 
 clean:  ## remove the environment, caches and files that DVC can restore (the DVC cache stays)
@@ -116,3 +125,9 @@ $(REMOTES_STAMP): requirements-remotes.txt $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements-remotes.txt
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	touch $(REMOTES_STAMP)
+
+$(BOOSTING_STAMP): requirements-boosting.txt $(STAMP)
+	@echo "boosting: installing into $(VENV)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements-boosting.txt
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	touch $(BOOSTING_STAMP)

@@ -17,6 +17,7 @@ from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
 from stages.shared.models import build_classifier
 from stages.shared.models.build_net import build, make_layer, make_optimizer
+from stages.shared.models.classifier_packages import settings_of
 from stages.shared.models.fourier_conv2d import plain
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.declared import Declared
@@ -642,7 +643,7 @@ def test_classifiers_that_are_refused(name: str, settings: dict[str, Any], key: 
 def test_every_setting_of_a_classifier_is_checked(name: str) -> None:
     other = {"class": "GaussianNB"}
     needed = {"estimator": other} if name in OF_ONE else {"estimators": [["a", other]]} if name in OF_SEVERAL else {}
-    for key in build_classifier.settings_of(CLASSIFIERS[name]):
+    for key in settings_of(CLASSIFIERS[name]):
         with pytest.raises(UserError) as caught:
             classifier(name, **(needed | {key: object()}))
         assert str(caught.value).startswith(f"params.yaml: {BASELINE}.{key}: is <object"), (

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from stages.shared.errors import UserError
 from tests.fixtures.small_project import ROOT
-from tools.libraries import differing, locked
+from tools.libraries import REQUIREMENTS, differing, locked
 from tools.stage_deps import closure, written
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -25,6 +25,10 @@ def folder_of(stage: str) -> str:
     return f"stages/{stage.replace('-', '_')}"
 
 
+def requirements() -> str:
+    return "".join((ROOT / file).read_text() for file in REQUIREMENTS)
+
+
 def test_dvc_yaml_lists_the_code_and_the_libraries_of_every_stage() -> None:
     text = (ROOT / "dvc.yaml").read_text()
     assert written(text, ROOT) == text, "run 'python -m tools.stage_deps'"
@@ -32,12 +36,12 @@ def test_dvc_yaml_lists_the_code_and_the_libraries_of_every_stage() -> None:
 
 def test_libraries_json_has_the_locked_versions_and_these_are_installed() -> None:
     versions = json.loads((ROOT / "libraries.json").read_text())
-    assert versions == locked((ROOT / "requirements.txt").read_text()), "run 'python -m tools.libraries'"
+    assert versions == locked(requirements()), "run 'python -m tools.libraries'"
     assert differing(versions) == []
 
 
 def test_a_library_with_two_versions_is_refused() -> None:
-    text = (ROOT / "requirements.txt").read_text()
+    text = requirements()
     with pytest.raises(UserError, match=r"scipy.*1\.0, 1\.17"):
         locked(text + "scipy==1.0 ; python_full_version < '3.12'\n")
 

@@ -23,6 +23,7 @@ from conftest import ROOT
 from sklearn.decomposition import PCA
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree._tree import Tree
+from sklearn.utils import all_estimators
 
 from stages.shared.errors import UserError
 from stages.shared.files import paths
@@ -124,7 +125,7 @@ def test_a_classifier_predicts_the_same_after_loading(
 
 def test_all_classifiers_of_scikit_learn_are_tried() -> None:
     tried = {declared["class"] for declared in CLASSIFIERS.values()}
-    classes = {name for name, _ in build_classifier.all_estimators(type_filter="classifier")}
+    classes = {name for name, _ in all_estimators(type_filter="classifier")}
     assert classes - tried == {
         "ClassifierChain",
         "MultiOutputClassifier",

@@ -41,7 +41,7 @@ def test_the_walkthrough_works_as_it_stands_in_the_readme(tmp_path: Path) -> Non
     project = make(tmp_path / "project", few_models, side=28)
     shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "data" / "examples", project.folder / "data" / "examples")
-    for name in ("Makefile", "requirements.txt", "requirements-remotes.txt"):
+    for name in ("Makefile", "requirements.txt", "requirements-remotes.txt", "requirements-boosting.txt"):
         shutil.copy(ROOT / name, project.folder)
         os.utime(project.folder / name, (0, 0))  # older than the environment
     project.commit()

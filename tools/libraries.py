@@ -1,7 +1,7 @@
 """Writes libraries.json: the locked versions of the libraries that compute results.
 
 Stages depend on these versions, so a new version of a library reruns the stages that use it. `--check` compares them
-with requirements.txt and with the installed versions.
+with requirements*.txt and with the installed versions.
 """
 
 import json
@@ -15,7 +15,7 @@ from stages.shared.process.run import run
 from tools.generated_file import write_or_check
 
 LIBRARIES = Path("libraries.json")
-REQUIREMENTS = Path("requirements.txt")
+REQUIREMENTS = [Path("requirements.txt"), Path("requirements-boosting.txt")]
 
 # Module -> library. A stage that imports the module depends on the version of the library.
 MODULES = {
@@ -24,6 +24,7 @@ MODULES = {
     "cv2": "opencv-python-headless",
     "jinja2": "jinja2",
     "keras": "keras",
+    "lightgbm": "lightgbm",
     "matplotlib": "matplotlib",
     "numpy": "numpy",
     "pandas": "pandas",
@@ -33,11 +34,14 @@ MODULES = {
     "skops": "skops",
     "tensorflow": "tensorflow",
     "vl_convert": "vl-convert-python",
+    "xgboost": "xgboost",
 }
 # Library -> libraries that it computes with.
 USES = {"keras": ("numpy", "tensorflow"), "scikit-learn": ("numpy", "scipy"), "tensorflow": ("numpy",)}
 # Package -> library, for platforms on which the library has another package name.
-BUILDS = {"tensorflow-cpu": "tensorflow"}
+BUILDS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
+# Not installed everywhere: scikit-learn-intelex is only available for x86, the others with `make boosting`.
+OPTIONAL = ("lightgbm", "scikit-learn-intelex", "xgboost")
 
 
 def of_modules(modules: Iterable[str]) -> list[str]:
@@ -47,12 +51,12 @@ def of_modules(modules: Iterable[str]) -> list[str]:
 
 
 def locked(requirements: str) -> dict[str, str]:
-    """Read the versions of the libraries from a compiled requirements file.
+    """Read the versions of the libraries from compiled requirements files.
 
     Parameters
     ----------
     requirements : str
-        The text of requirements.txt.
+        The text of the files.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def locked(requirements: str) -> dict[str, str]:
     for library, versions in found.items():
         if len(versions) != 1:
             raise UserError(
-                f"{REQUIREMENTS}: versions of {library}: {', '.join(sorted(versions)) or 'none'}; there must be one "
+                f"requirements*.txt: versions of {library}: {', '.join(sorted(versions)) or 'none'}; there must be one "
                 "for all Pythons and platforms: constrain it in pyproject.toml"
             )
     return {library: versions.pop() for library, versions in sorted(found.items())}
@@ -85,15 +89,14 @@ def differing(expected: dict[str, str]) -> list[str]:
     for library, version in expected.items():
         names = [name for name in (library, builds.get(library)) if name is not None]
         installed = {dist.version for name in names for dist in metadata.distributions(name=name)}
-        # scikit-learn-intelex is only available for x86.
-        if installed != {version} and not (library == "scikit-learn-intelex" and not installed):
+        if installed != {version} and (installed or library not in OPTIONAL):
             lines.append(f"{library} is {', '.join(sorted(installed)) or 'not installed'}; {LIBRARIES} has {version}")
     return lines
 
 
 def main() -> None:
-    """Write libraries.json, or compare it with requirements.txt and with the installed versions."""
-    versions = locked(REQUIREMENTS.read_text(encoding="utf-8"))
+    """Write libraries.json, or compare it with requirements*.txt and with the installed versions."""
+    versions = locked("".join(path.read_text(encoding="utf-8") for path in REQUIREMENTS))
     check = write_or_check(LIBRARIES, json.dumps(versions, indent=2) + "\n", "python -m tools.libraries")
     if check and (lines := differing(versions)):
         raise UserError("\n".join(f"{line}; run 'rm .venv/.installed' and 'make setup'" for line in lines))

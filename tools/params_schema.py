@@ -134,14 +134,18 @@ def _keras() -> Schema:
 
 
 def _sklearn() -> Schema:
-    from stages.shared.models.build_classifier import classifiers, settings_of
+    from stages.shared.models.classifier_packages import PACKAGES, classifiers, settings_of
 
     known = classifiers()
     definitions: Schema = {}
     for cls in known.values():
         settings = {key: allowed_values(cls, key) for key in settings_of(cls)}
         definitions[f"classifier.{cls.__name__}"] = _with_settings(cls, settings, ())
-    definitions["Classifier"] = _one_of("classifier", known, {}, "A classifier of scikit-learn.")
+    definitions["Classifier"] = _one_of("classifier", known, {}, "A classifier, of scikit-learn or by import path.")
+    # A schema with the settings of packages that need not be installed could not be kept current.
+    path = {"type": "string", "pattern": rf"^({'|'.join(PACKAGES)})\.\w+$"}
+    named = definitions["Classifier"]["properties"]
+    named["class"] = {"anyOf": [named["class"], path]}
     return definitions
 
 

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Set
 
 from stages.check_models import trial_fit
 from stages.check_models.net_checks import check_probabilities, check_step
+from stages.shared.errors import one_line
 from stages.shared.models import build_classifier
 from stages.shared.models.build_net import make_optimizer
+from stages.shared.models.classifier_packages import PACKAGES, package_of
 from stages.shared.models.drawable_weights import net_weights
 from stages.shared.models.memory_estimate import build_within_memory
 from stages.shared.params.declared import Declared
@@ -70,8 +72,12 @@ def _baseline_mistakes(
     name: str, declared: Declared, pictures: Mapping[str, WeightMap], classes: int, seed: int
 ) -> Iterator[Mistake]:
     model = build_classifier.build(declared.class_, declared.settings, seed, ("baselines", name))
-    fitted = trial_fit.fitted(model, classes)
-    if fitted is None:
+    try:
+        fitted = trial_fit.fitted(model, classes)
+    except Exception as error:
+        # scikit-learn has checked the settings, so that the data may be the reason; other packages check them only now.
+        if package_of(type(model)) in PACKAGES:
+            yield Mistake(("baselines", name), f"{declared.class_} cannot be fitted: {one_line(error)}")
         return
     if reason := trial_fit.why_not_saved(fitted):
         yield Mistake(("baselines", name), reason)

@@ -16,7 +16,7 @@ ROUNDS = 2  # in place of larger values of the following settings
 ROUND_SETTINGS = ("max_iter", "n_estimators")
 
 
-def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin | None:
+def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin:
     """Fit a copy of a classifier to synthetic images.
 
     Parameters
@@ -28,8 +28,13 @@ def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin | None:
 
     Returns
     -------
-    ClassifierMixin or None
-        None if the fit fails: it may succeed on the real data.
+    ClassifierMixin
+        Fitted.
+
+    Raises
+    ------
+    Exception
+        Any of the library's, if the fit fails; it may succeed on the real data.
     """
     worker: ClassifierMixin = clone(model)
     rng = np.random.default_rng(0)
@@ -39,15 +44,12 @@ def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin | None:
     X[:, :n_classes] += np.eye(n_classes, dtype=np.float32)[y] / 2  # one bright pixel per class
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few rounds do not converge
-        try:
-            rounds = {
-                key: ROUNDS
-                for key, value in worker.get_params().items()
-                if key.rpartition("__")[2] in ROUND_SETTINGS and isinstance(value, int) and value > ROUNDS
-            }
-            return worker.set_params(**rounds).fit(X, y)
-        except Exception:  # any of the library's: so few rows, pixels or rounds may not suit the classifier
-            return None
+        rounds = {
+            key: ROUNDS
+            for key, value in worker.get_params().items()
+            if key.rpartition("__")[2] in ROUND_SETTINGS and isinstance(value, int) and value > ROUNDS
+        }
+        return worker.set_params(**rounds).fit(X, y)
 
 
 def why_not_saved(model: ClassifierMixin) -> str | None:

@@ -46,7 +46,7 @@ def fit(
         worker.n_jobs = threads or -1
     try:
         worker.fit(X, y)
-    except (ValueError, TypeError, AttributeError, IndexError, NotImplementedError, MemoryError) as error:
+    except Exception as error:  # LightGBM has an exception of its own, scikit-learn raises several
         raise declaration_error(where, f"{type(model).__name__} cannot be fitted: {one_line(error)}") from error
     if parallel:
         worker.n_jobs = None

@@ -1,16 +1,14 @@
 """Builds the unfitted scikit-learn classifier of a declared baseline."""
 
-import inspect
 import re
 import warnings
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 from sklearn.base import ClassifierMixin, clone
-from sklearn.utils import all_estimators
 
 from stages.shared.errors import unknown_name
+from stages.shared.models.classifier_packages import PACKAGES, find, package_of, settings_of
 from stages.shared.params.mistakes import declaration_error, describe
 from stages.shared.params.yaml_file import Place
 
@@ -21,7 +19,7 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
     Parameters
     ----------
     class_name : str
-        Name of a scikit-learn classifier.
+        Name of a scikit-learn classifier, or import path of a classifier of another package.
     settings : mapping
         Its arguments. A mapping with the key `class` stands for a further classifier (of a meta-estimator), also in
         a list.
@@ -35,12 +33,10 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
     DeclarationError
         The classifier or one of its settings is unknown, or scikit-learn refuses a value.
     """
-    known = classifiers()
-    if class_name not in known:
-        raise declaration_error((*where, "class"), unknown_name(class_name, known, "scikit-learn classifier"))
+    cls = find(class_name, where)
     if "n_jobs" in settings:
         raise declaration_error((*where, "n_jobs"), "leave it out; training.threads sets how many cores are used")
-    accepted = settings_of(known[class_name])
+    accepted = settings_of(cls)
     for key in settings:
         if key not in accepted:
             raise declaration_error((*where, key), unknown_name(key, accepted, f"setting of {class_name}:"))
@@ -48,22 +44,11 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
     if "random_state" in accepted and arguments.get("random_state") is None:
         arguments["random_state"] = seed
     try:
-        model = known[class_name](**arguments)
+        model = cls(**PACKAGES.get(package_of(cls), {}), **arguments)
     except TypeError as error:  # an argument without a default is missing
         raise declaration_error(where, f"{class_name} cannot be created: {error}") from None
     _check_values(model, settings, where)
     return model
-
-
-@cache
-def classifiers() -> dict[str, type[ClassifierMixin]]:
-    """Return the classifiers that can be declared, by name."""
-    return dict(all_estimators(type_filter="classifier"))
-
-
-def settings_of(cls: type[ClassifierMixin]) -> set[str]:
-    """Return the settings of a classifier that can be declared."""
-    return set(inspect.signature(cls.__init__).parameters) - {"self", "n_jobs"}
 
 
 def _check_values(model: ClassifierMixin, settings: Mapping[str, Any], where: Place) -> None:
