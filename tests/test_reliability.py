@@ -127,4 +127,4 @@ def test_the_report_is_a_table_of_counts(tmp_path: Path, monkeypatch: pytest.Mon
     assert "| kills | 60 |\n| hit: dvc | 40 |\n| hit: the stage | 20 |" in text
     assert "| altered | 1,200 |" in text and "- a.npy: not named" in text
     report.REPORT.write_text(json.dumps({**so_far, "versions": {}}))
-    assert report.load_report()["campaigns"] == {}, "figures of other versions are dropped"
+    assert report.load_report()["campaigns"] == {}, "counts of other versions are dropped"

@@ -39,30 +39,14 @@ Chance = random.Random
 
 @dataclass
 class Source:
-    """A data set to fetch.
+    """A data set to fetch, with a fault."""
 
-    Attributes
-    ----------
-    data : Digits
-        The data set without any fault.
-    served : bool
-        Whether it is on the server instead of in a folder.
-    files : dict of str to bytes
-        Name -> content as stored, gzipped or not.
-    answers : dict of str to Answer or list of Answer
-        What the server sends instead of a file.
-    checked : bool
-        Whether params.yaml has the checksums.
-    most_bytes : int, optional
-        Size that no file on the disk can exceed.
-    """
-
-    data: Digits
-    served: bool
-    files: dict[str, bytes]
-    answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)
-    checked: bool = True
-    most_bytes: int | None = None
+    data: Digits  # without the fault
+    served: bool  # on the server instead of in a folder
+    files: dict[str, bytes]  # name -> content as stored, gzipped or not
+    checked: bool  # whether params.yaml has the checksums
+    answers: dict[str, Answer | list[Answer]] = field(default_factory=dict)  # name -> sent by the server instead
+    most_bytes: int | None = None  # size that no file on the disk can exceed
 
 
 # Faults of one file as stored
@@ -304,19 +288,7 @@ def make_source(chance: Chance, kind: str) -> Source:
 
 
 def fetch_from(source: Source, folder: Path, site: Loopback, before: dict[str, bytes]) -> str:
-    """Run the stage in a folder; return "right", "refused", or what is wrong.
-
-    Parameters
-    ----------
-    source : Source
-        What to fetch.
-    folder : Path
-        Made here.
-    site : Loopback
-        The server.
-    before : dict of str to bytes
-        Content of data/raw before the stage runs.
-    """
+    """Run the stage in a new folder, with files of an earlier run in data/raw; return "right", "refused" or a fault."""
     temporary, work = folder / "temporary", folder / "work"
     temporary.mkdir(parents=True)
     write(work / RAW, before)

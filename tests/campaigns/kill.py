@@ -186,7 +186,7 @@ def attempt(trial: Trial, start: Start, project: Project) -> Outcome:
 @contextmanager
 def _process(project: Project, output: Any = subprocess.PIPE) -> Iterator[subprocess.Popen[str]]:
     """Run `dvc repro` in a process group of its own, which is killed at the end."""
-    process = project.start("dvc", "repro", output=output, apart=True)
+    process = project.start("dvc", "repro", output=output, own_session=True)
     try:
         yield process
     finally:

@@ -15,20 +15,10 @@ PACKAGES = ("dvc", "keras", "numpy", "scikit-learn", "skops")
 
 
 class Campaign(NamedTuple):
-    """A campaign: the module of its name here has `campaign(n)`, which returns counts and `went_wrong`, texts.
+    """A campaign: the module of its name here has `campaign(n)`, which returns counts and `went_wrong`, texts."""
 
-    Attributes
-    ----------
-    n : int
-        Number of trials in `make reliability`.
-    unit : str
-        What a trial is, in the plural.
-    title, description : str
-        For the report.
-    """
-
-    n: int
-    unit: str
+    n: int  # number of trials in `make reliability`
+    unit: str  # what they are called there
     title: str
     description: str
 
