@@ -163,6 +163,15 @@ def test_the_number_of_threads_is_not_in_the_file() -> None:
         assert BASELINES.path(f"{name}-1").read_bytes() == BASELINES.path(f"{name}-2").read_bytes()
 
 
+@needs_packages
+def test_a_model_of_a_package_that_is_not_installed_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    save_baseline("lightgbm", fitted("lightgbm"))
+    for module in [name for name in sys.modules if name.partition(".")[0] == "lightgbm"]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=r"lightgbm\.skops .*'make boosting'"):
+        load_baseline("lightgbm")
+
+
 def changed_text(name: str, change: Callable[[str], str]) -> str:
     """Save a model, change the text of its booster in the file, and return the message of the error in loading it."""
     save_baseline(name, fitted(name))

@@ -113,7 +113,7 @@ def load_baseline_file(path: Path) -> ClassifierMixin:
     ------
     UserError
         The file is missing, damaged, a zip bomb, saved by another version of scikit-learn, holds a type that is not
-        trusted, or is not a classifier.
+        trusted or not installed, or is not a classifier.
     """
     with reading(path, remedy=""):
         check_archive(path)
@@ -122,7 +122,12 @@ def load_baseline_file(path: Path) -> ClassifierMixin:
         with warnings.catch_warnings():
             # scikit-learn also warns of another patch version.
             warnings.simplefilter("ignore", InconsistentVersionWarning)
-            model = skops.io.load(path, trusted=[*TRUSTED, *boosters.TRUSTED])
+            try:
+                model = skops.io.load(path, trusted=[*TRUSTED, *boosters.TRUSTED])
+            except ImportError as error:
+                raise UserError(
+                    f"{path} needs a package that is not installed ({error}); run 'make boosting'"
+                ) from None
         if not isinstance(model, ClassifierMixin):
             raise TypeError(f"it holds a {type(model).__name__}, which is not a classifier")
         for part in list(_parts(model)):
