@@ -15,6 +15,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from stages.evaluate.leaderboard import leaderboard
+from stages.evaluate.metrics import model_metrics
 from stages.report import page
 from stages.report.__main__ import main
 from stages.report.classes_chart import classes_chart
@@ -77,24 +79,12 @@ def results() -> page.Results:
     labels = np.array([0, 1, 2, 3] * 5)
     codes = labels.copy()
     codes[0] = 1
-    row = {
-        "place": 1,
-        "model": "only",
-        "validation_accuracy": None,
-        "test_accuracy": 0.95,
-        "test_accuracy_low": 0.76,
-        "test_accuracy_high": 0.99,
-        "test_errors": 1,
-        "test_f1": 0.95,
-        "test_log_loss": None,
-        "parameters": None,
-        "only_best_right": None,
-        "only_this_right": None,
-        "mcnemar_p": None,
-    }
+    facts = {"train_accuracy": 0.95, "parameters": None}
+    none = np.empty(0, np.int64)
+    metrics = model_metrics((none, none), (labels, codes), None, facts, len(NAMES))
     scores = {"model": "only", "class": NAMES, "precision": 1.0, "recall": 0.9, "f1": 0.95, "support": 5}
     return page.Results(
-        leaderboard=[row],
+        leaderboard=leaderboard({"only": metrics}, {"only": codes}, labels),
         per_class=pd.DataFrame(scores),
         histories={},
         kept={},
