@@ -80,7 +80,7 @@ def test_the_quick_experiment_limits_rows_and_epochs() -> None:
     assert f"split.rows={ROWS}" in parts
     assert f"nets.long.epochs={EPOCHS}" in parts
     assert "nets.short.epochs=1" in parts
-    assert "--temp" in parts
+    assert "--temp" in parts and "--force" not in parts  # it would rerun unchanged stages too
 
 
 def test_the_default_models_and_any_number_of_settings_fit_in_120_columns() -> None:

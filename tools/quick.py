@@ -26,7 +26,7 @@ def settings(nets: dict[str, int]) -> list[str]:
 def command(name: str, changes: list[str]) -> list[str]:
     """Return the DVC command that runs the pipeline with changed settings in a temporary folder."""
     options = [part for change in changes for part in ("--set-param", change)]
-    return ["dvc", "exp", "run", "--temp", "--force", "--name", name, *options]
+    return ["dvc", "exp", "run", "--temp", "--name", name, *options]
 
 
 def run_experiment(name: str, changes: list[str]) -> None:
