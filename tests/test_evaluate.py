@@ -319,6 +319,7 @@ def test_the_markdown_table_flags_models_no_better_than_chance() -> None:
     rows = [cells(line) for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == ["**best**", "good", "bad ⚠"]
     assert [len(row) for row in rows] == [len(COLUMNS)] * 3
+    assert [note.strip()[-1] for note in notes] == [".", "."]
     assert notes[-1].startswith("⚠") and "40.00 %" in notes[-1]
     assert "⚠" not in as_markdown(judged(good=900, best=990), 1000)
 

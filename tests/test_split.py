@@ -176,7 +176,11 @@ ONE_OF_A_CLASS[[3, 20]] = ONE_OF_A_CLASS[[20, 3]]
             {"test": None, "train_rows": 15, "validation": 0.2},
             ["split.validation = 0.2", "15 rows of 3 classes", "1 rows", "The least populated class"],
         ),
-        (ONE_OF_A_CLASS, {"rows": 12}, ["split.rows", "21 rows of 3 classes", "1 rows", "The least populated class"]),
+        (
+            ONE_OF_A_CLASS,
+            {"rows": 12},
+            ["split.rows in params.yaml", "21 rows of 3 classes", "1 rows", "The least populated class"],
+        ),
         (
             np.arange(100) % 10,
             {"test": 0.05},
@@ -225,7 +229,7 @@ def test_class_names() -> None:
     ("labels", "given", "facts"),
     [
         ([-1, 4, 9], ["a", "b"], ["2 names", "3 classes: -1, 4, 9;", "rarest is -1 (1 of 3 rows)"]),
-        ([-1, 4, 9], ["a", "b", "a"], ["'a'"]),
+        ([-1, 4, 9], ["b", "a", "a"], ["'a'"]),
         (range(1000), ["a", "b"], ["1000 classes", f": {', '.join(map(str, range(20)))};"]),  # the first 20
         ([0, 1, 2] * 100 + [200], ["a", "b", "c"], ["3 names", "4 classes", "rarest is 200 (1 of 301 rows)"]),
     ],

@@ -1,4 +1,4 @@
-"""The README's walkthrough, command by command as it stands there, on a small data set."""
+"""The commands of the README's walkthrough, run on a small data set."""
 
 import os
 import re
@@ -18,10 +18,10 @@ EXAMPLES = ["chalk.jpg", "marker.png", "pencil.jpg"]
 
 
 def commands(part: str) -> str:
-    """Return what the README has between marks."""
+    """Return the commands between two marks of the README."""
     text = (ROOT / "README.md").read_text()
     found = re.search(rf"<!-- {part} -->\n\n```sh\n(.*?)```\n\n<!-- /{part} -->", text, re.DOTALL)
-    assert found, f"README.md has no {part} between its marks"
+    assert found, f"README.md has no commands between the marks {part}"
     return found[1]
 
 
@@ -32,12 +32,12 @@ def few_models(params: dict[str, Any]) -> None:
     params["pictures"]["weights"] = {name: params["pictures"]["weights"][name] for name in ("sgd", "mlp-48")}
 
 
-def test_the_walkthrough_works_as_it_stands_in_the_readme(tmp_path: Path) -> None:
+def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
     environment = Path(sys.prefix)
     if not (environment / ".installed").is_file():
-        # Where every change is checked, a test that does not run is a failure.
+        # In CI every test must run.
         refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse("needs the environment that 'make' sets up: it would set up another one")
+        refuse("needs the environment of 'make setup'; otherwise the walkthrough would set up another one")
     project = make(tmp_path / "project", few_models, side=28)
     shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "data" / "examples", project.folder / "data" / "examples")
@@ -64,11 +64,11 @@ def test_the_walkthrough_works_as_it_stands_in_the_readme(tmp_path: Path) -> Non
         return ran.stdout
 
     printed = follow("walkthrough")
-    # Experiments, each with its accuracies and the setting that it differs in.
+    # The experiments are listed with their accuracies and settings.
     assert re.search(r"^  units-64( +[01]\.\d{4}){3}$", printed, re.MULTILINE), printed
     assert re.search(r"^  relu +nets\.mlp-48\.layers\.hidden\.activation=relu$", printed, re.MULTILINE), printed
     assert (project.folder / "dvc_plots" / "index.html").is_file()
-    # The best one is committed, whole.
+    # The best one is committed completely.
     assert "units: 64" in project.read("params.yaml")
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert "up to date" in project.succeed("dvc", "status").output
@@ -76,7 +76,7 @@ def test_the_walkthrough_works_as_it_stands_in_the_readme(tmp_path: Path) -> Non
         "A place for models",
         "mlp-48: 64 hidden units",
     ]
-    # Its model is registered, fetched elsewhere, and predicts.
+    # Its model is registered, fetched in another folder, and predicts.
     assert "v1.0.0" in printed
     assert (tmp_path / "elsewhere" / "mlp-48.keras").read_bytes() == (
         project.folder / "models" / "nets" / "mlp-48.keras"
