@@ -36,7 +36,7 @@ DUST = 0.02  # fraction of the largest shape's ink; smaller shapes are not part 
 # A shape that covers this fraction of the border is a table or a shadow beside the sheet, if the ink inside is more
 # than the other fraction of it.
 BESIDE, BESIDE_DIGIT = 0.1, 0.02
-# Fractions of the tallest and of the largest shape: a larger shape may be a digit of its own. 1 in 1,000 of MNIST's
+# Fractions of the tallest and of the largest shape: a larger shape may be a separate digit. 1 in 1,000 of MNIST's
 # digits counts as two, 1 in 180 pairs of digits counts as one.
 LARGE_HEIGHT, LARGE_INK = 0.6, 0.15
 

@@ -100,7 +100,7 @@ def errors() -> Pictures:
                 labels[rows],
                 test.codes[rows],
                 confidence,
-                title=f"{best}: the errors it was surest of",
+                title=f"{best}: its most confident errors",
                 names=load_classes(),
                 kind=test.kind,
                 errors=int(np.sum(test.codes != labels)),
