@@ -37,10 +37,11 @@ def test_the_domain_of_a_logarithmic_axis_has_a_margin(low: float, high: float, 
 @pytest.mark.parametrize(
     ("low", "high", "levels", "ticks"),
     [
-        (0, 3, [(0, 1, 2, 3, 4), (0, 0.5)], [0, 1, 2, 3]),
+        (0, 3, [(0, 1, 2, 3, 4), (0, 0.5, 1, 1.5, 2, 2.5, 3)], [0, 1, 2, 3]),
         (0, 2, [(0, 1, 2, 3, 4), (0, 0.5, 1, 1.5, 2)], [0, 0.5, 1, 1.5, 2]),
         (0, 2, [(0, 1, 2, 3, 4)], [0, 1, 2]),
         # Too few of any level: multiples of a round step.
+        (0, 5, [(0, 20)], [0, 1, 2, 3, 4, 5]),
         (0, 10, [(0, 20)], [0, 2, 4, 6, 8, 10]),
         (-1, 13, [(0, 1)], [0, 5, 10]),
         (0.9921, 0.9934, ACCURACIES, [0.9925, 0.993]),
@@ -68,7 +69,17 @@ def test_an_axis_of_accuracies_has_two_to_ten_ticks(low: float, spread: float) -
 
 
 @pytest.mark.parametrize(
-    ("last", "ticks"), [(1, [1]), (2, [1, 2]), (12, [1, 2, 4, 6, 8, 10, 12]), (50, [1, *range(5, 51, 5)])]
+    ("last", "ticks"),
+    [
+        (1, [1]),
+        (2, [1, 2]),
+        (11, [1, 2, 4, 6, 8, 10]),
+        (12, [1, 2, 4, 6, 8, 10, 12]),
+        (50, [1, *range(5, 51, 5)]),
+        (100, [1, *range(10, 101, 10)]),
+        (200, [1, *range(20, 201, 20)]),
+        (500, [1, *range(50, 501, 50)]),
+    ],
 )
 def test_epochs_have_round_ticks_from_1(last: int, ticks: list[int]) -> None:
     assert epoch_ticks(last) == ticks
