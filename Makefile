@@ -19,7 +19,7 @@ repro: setup  ## check params.yaml and run all changed stages (the default targe
 	@python -m stages.check_params --structure-only
 	dvc repro
 
-quick: setup  ## run the pipeline with 4,000 images and few epochs, outside the workspace (two minutes)
+quick: setup  ## run the pipeline with 4,000 images and few epochs, outside the workspace (a few minutes)
 	@python -m tools.quick
 
 recipes: setup  ## train the notebook's nets with benchmarks/recipes.yaml, as an experiment outside the workspace
