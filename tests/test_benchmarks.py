@@ -73,7 +73,7 @@ def test_a_cells_classifier_is_the_declared_one(name: str) -> None:
     cell = notebook.classifier(name)
     declared = build_classifier.build(BASELINES[name].class_, BASELINES[name].settings, 42, ("baselines", name))
     assert type(cell) is type(declared)
-    free = ("random_state", "n_jobs")  # they are no part of what is compared
+    free = ("random_state", "n_jobs")  # not compared
     settings = [
         {key: value for key, value in model.get_params().items() if key not in free} for model in (cell, declared)
     ]
