@@ -33,6 +33,11 @@ MODELS: dict[str, dict[str, Any]] = {
     "xgboost": {"class": "xgboost.XGBClassifier", "n_estimators": 5},
     "xgboost-dart": {"class": "xgboost.XGBClassifier", "n_estimators": 5, "booster": "dart", "subsample": 0.5},
     "xgboost-forest": {"class": "xgboost.XGBRFClassifier", "n_estimators": 5},
+    "bagging-lightgbm": {
+        "class": "BaggingClassifier",
+        "n_estimators": 2,
+        "estimator": {"class": "lightgbm.LGBMClassifier", "n_estimators": 2},
+    },
     "bagging": {"class": "BaggingClassifier", "n_estimators": 2, "estimator": {"class": "xgboost.XGBClassifier"}},
 }
 

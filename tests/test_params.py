@@ -277,6 +277,18 @@ def test_the_stage_writes_the_same_file_after_every_edit(edited_params: Edit, mo
     assert Path("data/checks/params.txt").read_bytes() == before == b"params.yaml is in order\n"
 
 
+@pytest.mark.parametrize("edit", [("epochs: 30", "epoch: 30"), ("class: LinearSVC", "class: LinearSVD")])
+def test_a_mistake_removes_the_result_of_an_earlier_check(
+    edit: tuple[str, str], edited_params: Edit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["check_params"])
+    check_params.main()
+    edited_params(edit)
+    with pytest.raises(UserError):
+        check_params.main()
+    assert not Path("data/checks/params.txt").exists(), "a stage that is run alone would accept it"
+
+
 def test_the_stage_removes_files_of_undeclared_models_after_all_checks(
     edited_params: Edit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,30 +18,36 @@ def main() -> None:
 
     from stages.check_params.leftovers import undeclared
     from stages.check_params.structure import check_structure
+    from stages.shared.errors import UserError
     from stages.shared.files import paths
     from stages.shared.files.text_files import save_text
     from stages.shared.params.mistakes import line_numbers
     from stages.shared.params.yaml_file import read
     from stages.shared.process import console
 
-    content = read()
-    with line_numbers(content):
-        params = check_structure(content)
-    if structure_only:
-        return
-    # Importing Keras takes seconds, so mistakes in the structure are reported before it.
-    from stages.shared.models.tensorflow_startup import start_tensorflow
+    result = paths.CHECKS.path("params")
+    try:
+        content = read()
+        with line_numbers(content):
+            params = check_structure(content)
+            if structure_only:
+                return
+            # Importing Keras takes seconds, so mistakes in the structure are reported before it.
+            from stages.shared.models.tensorflow_startup import start_tensorflow
 
-    start_tensorflow()
-    from stages.check_params.classes import check_classes
+            start_tensorflow()
+            from stages.check_params.classes import check_classes
 
-    baselines, nets = params.baselines.root, params.nets.root
-    with line_numbers(content):
-        check_classes(baselines, nets, params.training.seed)
+            baselines, nets = params.baselines.root, params.nets.root
+            check_classes(baselines, nets, params.training.seed)
+    except UserError:
+        # DVC keeps this file; from before the mistake, it must not let other stages run.
+        result.unlink(missing_ok=True)
+        raise
     for path in undeclared(baselines, nets):
         path.unlink()
         console.say(f"check-params: removed {path}, because params.yaml no longer declares its model")
-    save_text(paths.CHECKS.path("params"), "params.yaml is in order\n")
+    save_text(result, "params.yaml is in order\n")
 
 
 if __name__ == "__main__":

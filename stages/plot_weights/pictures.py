@@ -114,7 +114,8 @@ PICTURES: tuple[Callable[[], Pictures], ...] = (samples, leaderboard, weights, c
 
 
 def _nets(board: list[dict[str, Any]]) -> list[str]:
-    return [row["model"] for row in board if paths.NETS.path(row["model"]).is_file()]
+    # Only nets are trained in epochs.
+    return [row["model"] for row in board if "best_epoch" in load_facts(row["model"])]
 
 
 def drawn_weights(

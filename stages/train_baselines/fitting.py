@@ -1,6 +1,7 @@
 """Fitting a declared classifier."""
 
 import numpy as np
+from joblib import parallel_config
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 from sklearn.linear_model import LogisticRegression
@@ -45,7 +46,9 @@ def fit(
     if parallel:
         worker.n_jobs = threads or -1
     try:
-        worker.fit(X, y)
+        # Threads end with this process; joblib's worker processes would outlive a signal for minutes.
+        with parallel_config(backend="threading"):
+            worker.fit(X, y)
     except Exception as error:  # LightGBM has an exception of its own, scikit-learn raises several
         raise declaration_error(where, f"{type(model).__name__} cannot be fitted: {one_line(error)}") from error
     if parallel:

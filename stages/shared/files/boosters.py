@@ -67,7 +67,8 @@ def _package(part: object) -> str:
 
 
 def _has_booster(part: object) -> bool:
-    return _package(part) in ("lightgbm", "xgboost") and ATTRIBUTE in getattr(part, "__dict__", {})
+    # LightGBM's classifiers have the attribute before they are fitted, too: None.
+    return _package(part) in ("lightgbm", "xgboost") and getattr(part, "__dict__", {}).get(ATTRIBUTE) is not None
 
 
 def _to_text(booster: Any) -> str:

@@ -1,5 +1,6 @@
 """Writing files whole or not at all, and reading files that may be missing or damaged."""
 
+import errno
 import os
 import re
 import tempfile
@@ -75,11 +76,15 @@ def locked(folder: Path) -> Iterator[None]:
     lock = FileLock(folder.with_name(f".{folder.name}.lock"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        held = lock.acquire()
+        lock.acquire()
     except OSError as error:
-        raise UserError(f"cannot write {lock.lock_file}: {error.strerror or error}") from error
-    with held:
+        # Some file servers have no locks.
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            raise UserError(f"cannot write {lock.lock_file}: {error.strerror or error}") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def require_file(path: Path) -> Path:

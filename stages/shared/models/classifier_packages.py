@@ -46,7 +46,7 @@ def find(name: str, where: Place) -> type[ClassifierMixin]:
         raise declaration_error((*where, "class"), text)
     try:
         known = _classifiers_of(importlib.import_module(package)) if package else classifiers()
-    except ImportError as error:
+    except (ImportError, OSError) as error:  # OSError: a system library is missing
         text = f"is '{name}', but {package} cannot be imported ({error}); run '{INSTALL}'"
         raise declaration_error((*where, "class"), text) from None
     if class_name not in known:
