@@ -9,7 +9,7 @@ from pathlib import Path
 import gto  # noqa: F401  before TensorFlow: DVC imports it late, and it closes the handlers that logging has by then
 import pytest
 
-from tests.fixtures.small_project import Project, make, unset_git_variables
+from tests.fixtures.small_project import ROOT, Project, make, unset_git_variables
 
 # TensorFlow reads these once, when it is imported: log errors only, use the kernels that the stages use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,8 +20,6 @@ unset_git_variables()
 # A shell starts background jobs with Ctrl-C ignored, and the processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 
 from benchmarks import growth, measure, notebook, ours, pipeline, tables
 from benchmarks.__main__ import main as bench_main
@@ -24,6 +23,7 @@ from stages.shared.errors import UserError
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
+from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits, pixels
 from tools.readme import read_part
 

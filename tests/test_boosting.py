@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from sklearn.base import ClassifierMixin
 
 from stages.check_models.fitting_data import check_models
@@ -24,6 +23,7 @@ from stages.shared.params.declared import Declared
 from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import predictions
 from tests.fixtures.mistakes import refused
+from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits, pixels
 
 PLACE = ("baselines", "x")

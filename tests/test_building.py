@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
@@ -26,6 +25,7 @@ from stages.shared.params.nets_section import Layer, Net
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import Place, read
 from tests.fixtures.mistakes import CLASSES, REGULARIZERS, Mistake, refused
+from tests.fixtures.small_project import ROOT
 
 DEFAULT = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from conftest import ROOT
 
 from stages.check_models import fitting_data, trial_fit
 from stages.check_params.classes import check_classes
@@ -21,6 +20,7 @@ from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from tests.fixtures.mistakes import DATA, LARGE_KERNEL, SMALL_GRID, Mistake, message_pattern, refused
+from tests.fixtures.small_project import ROOT
 
 NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
 BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root

@@ -15,7 +15,6 @@ import keras
 import numpy as np
 import psutil
 import pytest
-from conftest import ROOT
 
 from stages.check_models.__main__ import main as check_models_main
 from stages.normalise_and_split.__main__ import main as split_main
@@ -29,6 +28,7 @@ from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from stages.train_nets.__main__ import main as train_nets_main
 from stages.train_nets.training import train
+from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits
 
 NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root

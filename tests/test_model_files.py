@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 import sklearn
 import skops.io
-from conftest import ROOT
 from sklearn.decomposition import PCA
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree._tree import Tree
@@ -33,6 +32,7 @@ from stages.shared.files.skops_models import TRUSTED, load_baseline, save_baseli
 from stages.shared.models import build_classifier
 from tests.fixtures import saved_models
 from tests.fixtures.saved_models import CLASSIFIERS, NETS, fitted, rows
+from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits, pixels
 
 NET, BASELINE = paths.NETS.path("x"), paths.BASELINES.path("x")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
 from stages.check_params import __main__ as check_params
 from stages.check_params.structure import Params, check_structure
@@ -33,7 +32,7 @@ from tests.fixtures.mistakes import (
     line_with,
     message_pattern,
 )
-from tests.fixtures.small_project import prepare
+from tests.fixtures.small_project import ROOT, prepare
 
 Edit = Callable[..., str]
 

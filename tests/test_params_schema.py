@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
 from tests.fixtures.mistakes import CLASSES, DATA, STRUCTURE, Mistake
+from tests.fixtures.small_project import ROOT
 from tools.params_schema import allowed_values, schema, written
 
 FILE = ROOT / "params.schema.json"

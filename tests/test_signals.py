@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import ROOT
 
 from stages.shared.files.text_files import save_text
 from tests.campaigns import signals
+from tests.fixtures.small_project import ROOT
 
 PROMPT = 2.0  # seconds
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

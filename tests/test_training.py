@@ -12,7 +12,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
@@ -38,6 +37,7 @@ from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import parameter_count, predictions, score_kind
 from stages.train_nets.__main__ import main as nets_main
 from stages.train_nets.training import STEPS_AT_ONCE, batches, best_epoch, probabilities, summary, train
+from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits, pixels
 
 Images = NDArray[np.float32]
