@@ -1,5 +1,6 @@
 """Reads pictures of all common formats as grey values."""
 
+import re
 import struct
 import warnings
 import zlib
@@ -15,6 +16,18 @@ from stages.shared.errors import UserError, one_line
 
 # Pillow reads more formats, and one of them (EPS) by running another program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+
+# Pictures of other formats are named as unread, not skipped: by their extension, or by how their content starts.
+OTHER_EXTENSIONS = frozenset(
+    ".heic .heics .heif .heifs .hif .jxl .jxr .svg .svgz .pdf .eps .ps .ai .psd .psb .xcf .kra .ora .clip .djvu .djv "
+    ".ico .cur .icns .tga .pcx .dds .exr .hdr .xbm .xpm .sgi .wmf .emf .fits .dcm .afphoto .procreate .bpg .qoi .flif "
+    ".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .srf .orf .rw2 .raf .pef .srw .x3f .3fr .iiq .rwl .erf .mrw .raw".split()
+)
+OTHER_CONTENT = re.compile(
+    rb"....ftyp(?:hei|hev|mif1|msf1|crx)|%PDF-|%!PS|8BPS|gimp xcf|AT&TFORM|\xff\x0a|\0\0\0\x0cJXL |qoif"
+    rb"|(?:\xef\xbb\xbf)?\s*(?:<\?xml .*|<!--.*|<!DOCTYPE svg.*)?<svg[\s>]",
+    re.DOTALL,
+)
 
 MAX_PIXELS = 89_478_485  # 1/4 GB as RGB; Pillow's own limit against decompression bombs
 
@@ -48,7 +61,8 @@ class Found(NamedTuple):
     Attributes
     ----------
     files : list of Path
-        The files in the list, and the pictures in its folders, sorted by name in each folder.
+        The files in the list, and the pictures in its folders, sorted by name in each folder; also those of formats
+        that cannot be read.
     skipped : list of Path
         Files in its folders that are not pictures.
     empty : list of Path
@@ -74,7 +88,7 @@ def find_pictures(places: Iterable[str]) -> Found:
             found.files.append(place)
             continue
         try:
-            inside = sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
+            inside = sorted(path for path in place.iterdir() if not path.is_dir() and not path.name.startswith("."))
         except OSError as error:
             raise UserError(f"cannot read {place}: {error.strerror or error}") from error
         before = len(found.files)
@@ -115,7 +129,10 @@ def read_picture(path: Path) -> Picture:
                 image.load()
                 grey = as_grey(_upright(image))
     except UnidentifiedImageError:
-        raise UserError(f"{path} is not a picture in a supported format: {', '.join(FORMATS)}") from None
+        raise UserError(
+            f"{path} is not a picture in a supported format: {', '.join(FORMATS)}; convert it, for example by exporting "
+            "it as PNG"
+        ) from None
     except Image.DecompressionBombError:
         raise UserError(
             f"{path} is too large: it has more than {MAX_PIXELS:,} pixels; make it smaller or crop it to the digit"
@@ -184,11 +201,17 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _may_be_picture(path: Path) -> bool:
-    """Return whether a file in a folder is a picture, by its extension or else its content."""
+    """Return whether a file in a folder is a picture, readable or not, by its extension or else its content."""
     Image.init()
-    if Image.registered_extensions().get(path.suffix.lower()) in FORMATS:
+    extension = path.suffix.lower()
+    if Image.registered_extensions().get(extension) in FORMATS or extension in OTHER_EXTENSIONS:
         return True  # a damaged one too, for its error message
+    if not path.is_file():
+        return False  # opening a named pipe would wait for a writer
     try:
+        with path.open("rb") as file:
+            if OTHER_CONTENT.match(file.read(1000)):
+                return True
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             Image.open(path, formats=FORMATS).close()

@@ -362,6 +362,48 @@ def test_the_pictures_of_a_folder_are_sorted(predict: Callable[..., Ran], tmp_pa
     assert error.startswith(f"{tmp_path / 'folder.png'}: ")
 
 
+# Pictures that are not read -> how their content starts.
+UNREAD = {
+    "IMG_0001.HEIC": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    "no extension": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
+    "scan.pdf": b"%PDF-1.4\n",
+    "scan.bin": b"%PDF-1.7\n",
+    "drawing.svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "drawing.xml": b'\xef\xbb\xbf<?xml version="1.0"?>\n<!-- made -->\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+    "layers.psd": b"8BPS\0\1",
+    "layers": b"8BPS\0\1",
+    "camera.CR3": b"\0\0\0\x18ftypcrx ",
+    "new.jxl": b"\xff\x0a",
+    "old.tga": bytes(30),
+    "old.ico": b"\0\0\1\0",
+    "old.eps": b"%!PS-Adobe-3.0 EPSF-3.0\n",
+}
+
+
+def test_pictures_of_other_formats_in_a_folder_are_errors(predict: Callable[..., Ran], tmp_path: Path) -> None:
+    for name, content in UNREAD.items():
+        (tmp_path / name).write_bytes(content)
+    save_png(tmp_path, 1 - drawn())
+    (tmp_path / "broken.png").symlink_to(tmp_path / "moved.png")
+    others = {"notes.txt": b"hello", "page.html": b"<!DOCTYPE html><svg></svg>", "table.csv": b"a,b\n", "film.mov": b""}
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe")
+    ran = predict("knn", "--json", tmp_path)
+    rows = {Path(row["file"]).name: row for row in json.loads(ran.table)}
+    assert set(rows) == {*UNREAD, "two.png", "broken.png"}
+    assert rows.pop("two.png")["class"] == "digit 2"
+    assert rows.pop("broken.png")["error"].endswith("broken.png: file not found")
+    for row in rows.values():
+        assert "not a picture in a supported format" in row["error"]
+        assert "as PNG" in row["error"], "what to do"
+    assert len(ran.errors) == len(UNREAD) + 1, "so that the exit code is 1"
+    assert [line.split(", which")[0] for line in ran.notes.splitlines()] == [
+        f"predict: skipped {tmp_path / name}" for name in sorted([*others, "pipe"])
+    ]
+    assert "as PNG" in predict("knn", tmp_path / "scan.pdf").errors[0]
+
+
 def rotated_exif() -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: rotate by 90 degrees clockwise
