@@ -18,10 +18,11 @@ from stages.shared.errors import UserError, one_line
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
 # Pictures of other formats are named as unread, not skipped: by their extension, or by how their content starts.
-OTHER_EXTENSIONS = frozenset(
-    ".heic .heics .heif .heifs .hif .jxl .jxr .svg .svgz .pdf .eps .ps .ai .psd .psb .xcf .kra .ora .clip .djvu .djv "
-    ".ico .cur .icns .tga .pcx .dds .exr .hdr .xbm .xpm .sgi .wmf .emf .fits .dcm .afphoto .procreate .bpg .qoi .flif "
-    ".dng .cr2 .cr3 .crw .nef .nrw .arw .sr2 .srf .orf .rw2 .raf .pef .srw .x3f .3fr .iiq .rwl .erf .mrw .raw".split()
+OTHER_EXTENSION = re.compile(
+    r"\.(?:hei[cf]s?|hif|jxl|jxr|svgz?|pdf|e?ps|ai|ps[db]|xcf|kra|ora|clip|djvu?|ico|cur|icns|tga|pcx|dds|exr|hdr"
+    r"|x[bp]m|sgi|[we]mf|fits|dcm|bpg|qoi|flif|dng|cr[23w]|ne[fw]|nrw|arw|sr[2fw]|orf|rw[2l]|raf|pef|x3f|3fr|iiq|erf"
+    r"|mrw|raw)",
+    re.IGNORECASE,
 )
 OTHER_CONTENT = re.compile(
     rb"....ftyp(?:hei|hev|mif1|msf1|crx)|%PDF-|%!PS|8BPS|gimp xcf|AT&TFORM|\xff\x0a|\0\0\0\x0cJXL |qoif"
@@ -130,8 +131,8 @@ def read_picture(path: Path) -> Picture:
                 grey = as_grey(_upright(image))
     except UnidentifiedImageError:
         raise UserError(
-            f"{path} is not a picture in a supported format: {', '.join(FORMATS)}; convert it, for example by exporting "
-            "it as PNG"
+            f"{path} is not a picture in a supported format: {', '.join(FORMATS)}; convert it, for "
+            "example by exporting it as PNG"
         ) from None
     except Image.DecompressionBombError:
         raise UserError(
@@ -203,8 +204,8 @@ def _upright(image: Image.Image) -> Image.Image:
 def _may_be_picture(path: Path) -> bool:
     """Return whether a file in a folder is a picture, readable or not, by its extension or else its content."""
     Image.init()
-    extension = path.suffix.lower()
-    if Image.registered_extensions().get(extension) in FORMATS or extension in OTHER_EXTENSIONS:
+    known = Image.registered_extensions().get(path.suffix.lower()) in FORMATS
+    if known or OTHER_EXTENSION.fullmatch(path.suffix):
         return True  # a damaged one too, for its error message
     if not path.is_file():
         return False  # opening a named pipe would wait for a writer
