@@ -191,7 +191,7 @@ def measure(kind: str) -> None:
 @pytest.fixture
 def divided(workspace: Path, edited_params: Any) -> Path:
     edited_params(
-        ("hidden: {class: Dense, units: 48,", "hidden: {class: Dense, units: 1000000000000,"),
+        ("units: 48", "units: 1000000000000"),
         ("units: 128", "units: 2000000000000"),
     )
     images, labels = digits(200)
