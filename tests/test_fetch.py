@@ -183,12 +183,11 @@ def test_openml_by_number_without_division(site: Loopback) -> None:
 def test_openml_prints_warnings(site: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
     settings = serve_openml(site)
     description = answer_of(site, DESCRIPTION)
-    # The first is scikit-learn's retry.
     site.answers[DESCRIPTION] = [Answer(status=503), changed(description, warning="two rows are doubtful")]
     fetch(**settings)
-    retry, warning = [line for line in capsys.readouterr().out.splitlines() if line.startswith("OpenML: ")]
-    assert DESCRIPTION in retry
-    assert "warning" in warning
+    _, retry, warning, _ = capsys.readouterr().out.splitlines()
+    assert DESCRIPTION in retry and "503 Service Unavailable; trying again in 1 s" in retry
+    assert warning.startswith("OpenML: ") and "warning" in warning
 
 
 def test_string_labels(site: Loopback) -> None:
@@ -530,11 +529,12 @@ def test_openml_does_not_have_it(dataset: dict[str, Any], facts: list[str], site
 @pytest.mark.parametrize(
     ("path", "answer", "fact"),
     [
-        (DESCRIPTION, Answer(b"<html>"), "JSONDecodeError"),
+        (DESCRIPTION, Answer(b"<html>"), "a web page"),
+        (DESCRIPTION, Answer(b"not JSON"), "JSONDecodeError"),
         (DESCRIPTION, Answer(b"{}"), "data_set_description"),
         (DESCRIPTION, Answer(b"gone", 410), "410"),
         (ARFF, Answer(b"@DATA"), "md5"),
-        (ARFF, Answer(b"x", headers={"Content-Length": "9"}), "md5"),
+        (ARFF, Answer(b"x", headers={"Content-Length": "9"}), "1 bytes read"),
         (ARFF, Answer(b"x", headers={"Content-Length": "9"}, reset=True), ""),
         (ARFF, Answer(status=302, headers={"Location": "file:///etc/hostname"}), "file:///etc/hostname"),
         (ARFF, Answer(status=302, headers={"Location": "ftp://127.0.0.1/x"}), "ftp://127.0.0.1/x"),

@@ -1,6 +1,8 @@
 """Downloads over HTTP: valid addresses, a deadline, retries, progress."""
 
+import re
 import signal
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 import requests
 import urllib3
 
+from stages.fetch import connection
 from stages.fetch.idx import LARGEST
 from stages.shared.errors import UserError, one_line
 from stages.shared.process.console import progress, say
@@ -75,8 +78,10 @@ def deadline(source: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def download(address: str, file: BinaryIO) -> bool:
-    """Download a file, as it is stored on the server: a compressed file stays compressed.
+def download(
+    address: str, file: BinaryIO, key: str, *, expected: int = HTTPStatus.NOT_FOUND, encoding: str = "identity"
+) -> requests.Response:
+    """Download a file, as it is sent by the server: a compressed file stays compressed.
 
     Parameters
     ----------
@@ -84,42 +89,65 @@ def download(address: str, file: BinaryIO) -> bool:
         Address of the file.
     file : binary file
         Receives the content, and is rewound.
+    key : str
+        Key of params.yaml that decides the address, for messages.
+    expected : int
+        HTTP status that is no fault; `file` then receives nothing.
+    encoding : str
+        Accepted encodings. With "identity", Content-Length is the size of the file itself.
 
     Returns
     -------
-    bool
-        Whether there is such a file on the server: False for status 404.
+    requests.Response
+        Closed; its status is 200 or `expected`.
 
     Raises
     ------
     UserError
         No connection or a transient error (429, 5xx, a truncated file), after all retries; at once for any other
-        status, for a web page in place of the file, and for more than `LARGEST` bytes.
+        status, for what only settings can correct (certificates, an invalid proxy or login), for a web page in place
+        of the file, and for more than `LARGEST` bytes.
     OSError
         `file` cannot be written to.
     """
-    # Content-Length is then the size of the file itself.
-    headers = {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": encoding}
     for wait in (*WAITS, None):
+        url = address  # a redirection leads to another one
+        advice = f"check {key}"
+        authority = None
         try:
-            with requests.get(address, stream=True, timeout=TIMEOUT, headers=headers) as response:
-                if response.status_code == HTTPStatus.NOT_FOUND:
-                    return False
+            with (
+                connection.session() as session,
+                session.get(address, stream=True, timeout=TIMEOUT, headers=headers) as response,
+            ):
+                url = response.url
+                if response.status_code == expected:
+                    return response
                 if response.status_code == HTTPStatus.OK:
                     _save(response, address, file)
-                    return True
+                    return response
                 problem = f"status {response.status_code} {response.reason}".rstrip()
-                if response.status_code not in TRANSIENT:
-                    raise UserError(f"cannot fetch {address}: {problem}; check fetch.source")
+                permanent = response.status_code not in TRANSIENT
+                if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+                    advice += f", and the login for this server in {connection.netrc()}"
                 wait = wait and _retry_after(response, wait)
-        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
-            problem = first_cause(error)
-        except requests.RequestException as error:
-            raise UserError(f"cannot fetch {address}: {one_line(error)}; check fetch.source") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            url = getattr(getattr(error, "request", None), "url", None) or url
+            problem, permanent = first_cause(error), _is_permanent(error)
+            authority = connection.unknown_authority(_cause(error))
+        except UnicodeError as error:
+            problem, permanent = f"its login cannot be sent ({one_line(error)})", True
+            advice += f", and the login for this server in {connection.netrc()}"
+        if proxy := connection.proxy_of(url):
+            problem = f"through the proxy {proxy[1]} (environment variable {proxy[0]}): {problem}"
+            login = " (for a login: http://user:password@host:port)" if " 407 " in problem else ""
+            advice += f" and {proxy[0]}{login}; {connection.exempt(url)}"
+        if permanent:
+            raise UserError(f"cannot fetch {address}: {problem}; {authority or advice}")
         if wait is not None:
             say(f"{address}: {problem}; trying again in {wait:g} s")
             time.sleep(wait)
-    raise UserError(f"cannot fetch {address}: {problem}; check fetch.source, or try again later")
+    raise UserError(f"cannot fetch {address}: {problem}; {advice}, or try again later")
 
 
 def _save(response: requests.Response, address: str, file: BinaryIO) -> None:
@@ -149,12 +177,35 @@ def _retry_after(response: requests.Response, default: float) -> float:
     return default
 
 
-def first_cause(error: BaseException) -> str:
-    """Return the message of the network error that other exceptions were raised from."""
+def no_room(source: str, error: OSError) -> UserError:
+    """Return the error for a temporary folder that is full or cannot be written to."""
+    return UserError(
+        f"cannot fetch {source}: {error.strerror or error}; downloads need space in the temporary folder, which the "
+        "environment variable TMPDIR sets"
+    )
+
+
+def _is_permanent(error: Exception) -> bool:
+    """Return whether a request cannot succeed later, either: an untrusted certificate, a proxy that refuses, ..."""
+    if not isinstance(error, requests.ConnectionError | requests.Timeout | urllib3.exceptions.HTTPError):
+        return True
+    refused = re.match(r"Tunnel connection failed: (\d+)", str(_cause(error)))
+    return isinstance(_cause(error), ssl.SSLCertVerificationError) or bool(refused and int(refused[1]) not in TRANSIENT)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return the network error that other exceptions were raised from."""
     chain = [error]
     while chain[-1].__context__ is not None:
         chain.append(chain[-1].__context__)
-    cause = next((each for each in reversed(chain) if isinstance(each, OSError | HTTPException)), error)
+    return next((each for each in reversed(chain) if isinstance(each, OSError | HTTPException)), error)
+
+
+def first_cause(error: BaseException) -> str:
+    """Return the message of the network error that other exceptions were raised from."""
+    cause = _cause(error)
     if isinstance(cause, TimeoutError):
         return f"no response from the server for {TIMEOUT:g} s"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted: {cause.verify_message}"
     return one_line(getattr(cause, "strerror", None) or cause) or type(cause).__name__

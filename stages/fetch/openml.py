@@ -1,16 +1,17 @@
 """Reads a data set of https://www.openml.org: a table with one column per pixel and one for the label."""
 
 import math
-import socket
 import tempfile
 import urllib.request
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import HTTPException
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from email.message import Message
+from http import HTTPStatus
+from typing import Any, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
+from urllib.response import addinfourl
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
     if wanted.server is not None:
         download.split_address(wanted.server, "fetch.openml.server")
     say(f"reading {shown}; 70,000 rows take one to two minutes, most of them after the download")
-    with download.deadline(shown), _urllib_settings(wanted.server):
+    with download.deadline(shown), _own_downloads(wanted.server):
         try:
             # DVC keeps this stage's outputs, so no cache is needed, but without a folder scikit-learn downloads twice.
             with tempfile.TemporaryDirectory() as folder:
@@ -67,10 +68,14 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
                     # pandas 3 cannot handle.
                     parser="liac-arff",
                 )
+        except UserError as error:
+            raise UserError(f"{shown}: {error}") from error
+        except OSError as error:
+            raise download.no_room(shown, error) from error
         # scikit-learn's parsers raise exceptions of any kind for an answer that is not OpenML's.
         except Exception as error:
-            problem = f"{_problem(error)}; check fetch.openml, or try again later"
-            raise UserError(f"cannot fetch {shown}: {problem}") from error
+            problem = f"{type(error).__name__}: {one_line(error).rstrip('.')}"
+            raise UserError(f"cannot fetch {shown}: {problem}; check fetch.openml, or try again later") from error
     if not isinstance(table.data, np.ndarray):
         raise UserError(f"{shown} is stored as sparse ARFF, which is not supported; choose a dense version of it")
     if table.categories:
@@ -161,52 +166,51 @@ def as_labels(target: NDArray[Any]) -> NDArray[Any]:
     return numbers[codes]
 
 
-class _OpenMLHandler(urllib.request.BaseHandler):
-    """Sends requests for OpenML to a mirror, and refuses addresses other than http(s).
+class _Opener(urllib.request.OpenerDirector):
+    """Downloads for scikit-learn as for the other sources, with the same retries, proxies and certificates.
 
-    scikit-learn has no setting for either. OpenML's answers name the address of the data.
+    Requests for OpenML are sent to a mirror, if there is one; scikit-learn has no setting for it.
     """
 
-    handler_order = 100  # before urllib's own handlers (500)
-
     def __init__(self, server: str | None) -> None:
+        super().__init__()
         self.server = server
+        self.failure: UserError | None = None
 
-    def https_request(self, request: urllib.request.Request) -> urllib.request.Request:
-        parts = urlsplit(request.full_url)
+    def open(self, fullurl: Any, data: Any = None, timeout: float | None = None) -> Any:
+        if self.failure:  # scikit-learn tries a second time
+            raise self.failure
+        address = fullurl.full_url
+        parts = urlsplit(address)
         if self.server and f".{parts.hostname}".endswith(f".{DOMAIN}"):
-            request.full_url = self.server.rstrip("/") + parts._replace(scheme="", netloc="").geturl()
-        return request
-
-    http_request = https_request
-
-    def file_open(self, request: urllib.request.Request) -> None:
-        raise ValueError(f"the server names the address {request.full_url}, which is not http(s)")
-
-    ftp_open = data_open = file_open
+            address = self.server.rstrip("/") + parts._replace(scheme="", netloc="").geturl()
+        with ExitStack() as opened:
+            file = opened.enter_context(tempfile.TemporaryFile())
+            try:
+                # With this status, OpenML says that it has no such data set.
+                response = download.download(
+                    address, file, "fetch.openml", expected=HTTPStatus.PRECONDITION_FAILED, encoding="gzip"
+                )
+            except UserError as error:
+                self.failure = error
+                raise
+            headers = cast(Message, response.headers)
+            if not response.ok:
+                raise HTTPError(address, response.status_code, response.reason, headers, None)
+            opened.pop_all()  # the answer closes the file
+        return addinfourl(file, headers, address, response.status_code)
 
 
 @contextmanager
-def _urllib_settings(server: str | None) -> Iterator[None]:
-    """Set a server and a timeout for urllib, with which scikit-learn downloads, and print warnings as lines."""
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(download.TIMEOUT)
-    urllib.request.install_opener(urllib.request.build_opener(_OpenMLHandler(server)))
+def _own_downloads(server: str | None) -> Iterator[None]:
+    """Replace urllib's downloads, which scikit-learn uses, by `download`, and print warnings as lines."""
+    urllib.request.install_opener(_Opener(server))
     try:
         with warnings.catch_warnings():
-            # A retry, a data set with known faults. RuntimeWarnings are about the temporary folder.
+            # A data set with known faults. RuntimeWarnings are about the temporary folder.
             warnings.simplefilter("always")
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.showwarning = lambda message, *_, **__: say(f"OpenML: {one_line(message)}")
             yield
     finally:
         urllib.request.install_opener(urllib.request.build_opener())
-        socket.setdefaulttimeout(timeout)
-
-
-def _problem(error: Exception) -> str:
-    if isinstance(error, HTTPError):
-        error.close()
-    if isinstance(error, OSError | HTTPException):
-        return download.first_cause(error)
-    return f"{type(error).__name__}: {one_line(error).rstrip('.')}"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stages.fetch import idx
 from stages.fetch.checks import Part, join
-from stages.fetch.download import deadline, download, split_address
+from stages.fetch.download import deadline, download, no_room, split_address
 from stages.fetch.openml import from_openml
 from stages.shared.errors import UserError
 from stages.shared.files.datasets import Raw
@@ -91,7 +91,7 @@ def from_address(address: str) -> Raw:
         paths = [f"{parts.path.rstrip('/')}/{spelling}" for spelling in spellings(name)]
         addresses = [parts._replace(path=path, fragment="").geturl() for path in paths]
         with tempfile.TemporaryFile() as file:  # has no name, so nothing is left when the process is killed
-            found = next((each for each in addresses if download(each, file)), None)
+            found = next((each for each in addresses if download(each, file, "fetch.source").ok), None)
             if found is None:
                 raise UserError(f"none of {', '.join(addresses)} exists (404 Not Found); fetch.source must have one")
             yield file, found
@@ -100,10 +100,7 @@ def from_address(address: str) -> Raw:
         with deadline(address):
             return _read_all(opened, address)
     except OSError as error:
-        raise UserError(
-            f"cannot fetch {address}: {error.strerror or error}; downloads need space in the temporary folder, "
-            "which the environment variable TMPDIR sets"
-        ) from error
+        raise no_room(address, error) from error
 
 
 def spellings(name: str) -> list[str]:
