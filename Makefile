@@ -13,7 +13,7 @@ PLOTS := .dvc/plots.html
 # DVC runs stages as `python -m stages...`, which must be the Python of the environment.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting lint readme lock clean help setup
+.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup
 
 repro: setup  ## check params.yaml and run all changed stages (the default target)
 	@python -m stages.check_params --structure-only
@@ -65,6 +65,9 @@ boosting: $(BOOSTING_STAMP)  ## install LightGBM and XGBoost, for baselines decl
 
 test-boosting: boosting  ## run the tests of baselines of LightGBM and XGBoost
 	python -m pytest -m boosting tests/test_boosting.py
+
+test-keras: setup  ## load saved nets with older versions of Keras, which are installed from the package index
+	python -m pytest -m keras tests/test_older_keras.py
 
 lint: setup  ## check style, format, types and generated files
 	ruff check .

@@ -1,6 +1,7 @@
 """Model files: the same bytes in every process, the same predictions after loading, and no code run from a file."""
 
 import functools
+import inspect
 import io
 import json
 import os
@@ -26,7 +27,7 @@ from sklearn.utils import all_estimators
 
 from stages.shared.errors import UserError
 from stages.shared.files import paths
-from stages.shared.files.keras_models import load_net, save_net
+from stages.shared.files.keras_models import NEW_SETTINGS, load_net, save_net
 from stages.shared.files.predictions import Predictions, load_predictions, save_predictions
 from stages.shared.files.skops_models import TRUSTED, load_baseline, save_baseline
 from stages.shared.models import build_classifier
@@ -172,6 +173,29 @@ def test_the_file_of_a_net_has_no_date_and_no_optimizer(saved: tuple[Path, Any],
             keys: list[str] = []
             weights.visit(keys.append)
     assert sum(key.endswith("vars/0") for key in keys) == kernels
+
+
+def test_settings_that_older_versions_of_keras_lack_are_saved_only_if_they_are_set() -> None:
+    image = keras.Input((6, 6, 1))
+    norms = [keras.layers.BatchNormalization(name=f"renorm-{on}", renorm=on)(image) for on in (False, True)]
+    attention = keras.layers.MultiHeadAttention(2, 2, name="attention")(*norms)
+    small = keras.layers.Resizing(3, 3, name="small")(attention)
+    model = keras.Model(image, keras.layers.Dense(3, name="dense")(small), name="x")
+    assert all(f'"{name}"' in model.to_json() for name in NEW_SETTINGS)
+    save_net("x", model)
+    with zipfile.ZipFile(NET) as archive:
+        config = archive.read("config.json").decode()
+    assert [name for name in NEW_SETTINGS if f'"{name}"' in config] == ["renorm_clipping", "renorm"]
+    assert '"renorm": true' in config
+    assert load_net("x").to_json() == model.to_json()
+
+
+def test_settings_that_older_versions_of_keras_lack_have_these_defaults() -> None:
+    classes = [*vars(keras.layers).values(), *vars(keras.initializers).values()]
+    signatures = [inspect.signature(cls) for cls in classes if inspect.isclass(cls)]
+    parameters = [parameter for signature in signatures for parameter in signature.parameters.values()]
+    found = {(parameter.name, parameter.default) for parameter in parameters if parameter.name in NEW_SETTINGS}
+    assert found == set(NEW_SETTINGS.items())
 
 
 def test_saving_does_not_change_the_net(models: dict[str, Any]) -> None:

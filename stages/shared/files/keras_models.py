@@ -30,6 +30,11 @@ PARTS = (
 VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__")
 # Layers that contain or load code.
 FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
+# Settings that Keras got after 3.5, with their defaults. An older version refuses a file that has them.
+NEW_SETTINGS: dict[str, Any] = {
+    **dict.fromkeys(("input_axes", "output_axes", "quantization_config", "renorm_clipping", "sliding_window")),
+    **{"antialias": False, "renorm": False, "renorm_momentum": 0.99, "use_gate": False},
+}
 
 
 def save_net(name: str, model: keras.Model) -> None:
@@ -101,10 +106,15 @@ def _check_parts(config: Any) -> None:
 
 
 def _fixed(member: str, content: bytes) -> bytes:
-    """Remove the date and memory addresses from a member of a .keras file."""
+    """Remove the date, memory addresses, and what older versions of Keras refuse, from a member of a .keras file."""
     if member == "metadata.json":
         return json.dumps(json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}).encode()
     if member == "config.json":
+        config = json.dumps(json.loads(content, object_hook=_without_new_defaults))
         # Keras takes the id of a shared object from id().
-        return renumbered(json.dumps(json.loads(content)), r'("shared_object_id": )(\d+)').encode()
+        return renumbered(config, r'("shared_object_id": )(\d+)').encode()
     return content
+
+
+def _without_new_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key not in NEW_SETTINGS or value != NEW_SETTINGS[key]}
