@@ -1,7 +1,6 @@
 """Time and memory of whole runs of the pipeline, in a clone."""
 
 import json
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -12,6 +11,7 @@ from benchmarks.timing import timed
 from stages.shared.errors import UserError
 from stages.shared.files.paths import TIMINGS
 from stages.shared.process.console import say
+from tools.programs import DVC, environment
 
 REPEATS = 5  # of a run that takes seconds
 ONE_NET = "nets.mlp-48.layers.hidden.units=64"
@@ -35,15 +35,15 @@ def whole_runs() -> dict[str, Any]:
         clone = Path(folder) / "clone"
         run_command(["git", "clone", "--quiet", str(Path.cwd()), str(clone)], Path.cwd())
         say("pipeline: cold run, in a new clone")
-        _, cold = timed(lambda: run_command(["dvc", "repro"], clone))
+        _, cold = timed(lambda: run_command([*DVC, "repro"], clone))
         costs = {
             path.stem: json.loads(path.read_text(encoding="utf-8"))
             for path in sorted((clone / TIMINGS.folder).iterdir())
         }
         say("pipeline: nothing to do")
-        no_op = median(timed(lambda: run_command(["dvc", "repro", "--quiet"], clone))[1] for _ in range(REPEATS))
+        no_op = median(timed(lambda: run_command([*DVC, "repro", "--quiet"], clone))[1] for _ in range(REPEATS))
         say("pipeline: one net changed")
-        change = ["dvc", "exp", "run", "--quiet", "--set-param", ONE_NET]
+        change = [*DVC, "exp", "run", "--quiet", "--set-param", ONE_NET]
         _, one_net = timed(lambda: run_command(change, clone))
     return {
         "stages": len(costs),
@@ -58,7 +58,5 @@ def whole_runs() -> dict[str, Any]:
 
 def run_command(command: list[str], folder: Path) -> None:
     """Run a command in a folder; raises UserError if it fails."""
-    # In a git hook, GIT_DIR and similar variables refer to this repository.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    if subprocess.run(command, cwd=folder, env=environment, check=False).returncode:
+    if subprocess.run(command, cwd=folder, env=environment(), check=False).returncode:
         raise UserError(f"'{' '.join(command)}' failed: see its output above")

@@ -9,13 +9,16 @@ from pathlib import Path
 import gto  # noqa: F401  before TensorFlow: DVC imports it late, and it closes the handlers that logging has by then
 import pytest
 
-from tests.fixtures.small_project import ROOT, Project, make, unset_git_variables
+from tests.fixtures.small_project import ROOT, Project, make
 
 # TensorFlow reads these once, when it is imported: log errors only, use the kernels that the stages use.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
-unset_git_variables()
+# Those of a git hook make git work on this repository in every folder; others name authors, trace, or set templates.
+# With PYTHONSAFEPATH, processes that tests start would not find the stages in their folder.
+for variable in [name for name in os.environ if name.startswith("GIT_") or name == "PYTHONSAFEPATH"]:
+    del os.environ[variable]
 
 # A shell starts background jobs with Ctrl-C ignored, and the processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,7 +1,6 @@
 """Compares the metrics in the workspace with the committed ones."""
 
 import json
-import subprocess
 from pathlib import Path
 
 from stages.shared.errors import UserError
@@ -9,6 +8,7 @@ from stages.shared.files import paths
 from stages.shared.files.text_files import load_json
 from stages.shared.process import console
 from stages.shared.process.run import run
+from tools.repository import git, require_commit
 
 # On one kind of processor all digits of an accuracy are the same. On another one, sums are computed in another order,
 # and the accuracy of a net changes by some tenths of a point (the 95 % interval of an accuracy of 91 % on 14,000 images
@@ -34,10 +34,10 @@ def disagreements(committed: dict[str, dict[str, float]], rebuilt: dict[str, dic
 
 def main() -> None:
     """Compare reports/metrics in the workspace with the last commit, and fail if they disagree."""
-    listing = ["git", "ls-tree", "--name-only", "HEAD", f"{paths.METRICS.folder}/"]
+    require_commit()
     committed = {
-        Path(path).stem: json.loads(subprocess.check_output(["git", "show", f"HEAD:{path}"], text=True))
-        for path in subprocess.check_output(listing, text=True).split()
+        Path(path).stem: json.loads(git("show", f"HEAD:./{path}"))
+        for path in git("ls-tree", "--name-only", "HEAD", f"{paths.METRICS.folder}/").split()
     }
     rebuilt = {path.stem: load_json(path) for path in sorted(paths.METRICS.folder.glob("*.json"))}
     if found := disagreements(committed, rebuilt):

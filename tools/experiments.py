@@ -16,6 +16,8 @@ import pandas as pd
 from stages.shared.files import paths
 from stages.shared.process import console
 from stages.shared.process.run import run
+from tools.programs import DVC, environment
+from tools.repository import require_commit
 
 MISSING = object()
 
@@ -84,7 +86,9 @@ def table(found: list[Row], width: int) -> str:
 
 def main() -> None:
     """Print the comparison."""
-    shown = subprocess.run(["dvc", "exp", "show", "--json", *sys.argv[1:]], stdout=subprocess.PIPE, text=True)
+    require_commit()
+    command = [*DVC, "exp", "show", "--json", *sys.argv[1:]]
+    shown = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
     if shown.returncode:
         sys.exit(shown.returncode)
     width = shutil.get_terminal_size((120, 0)).columns

@@ -11,6 +11,7 @@ import vl_convert
 
 from stages.shared.files.whole_files import replacing
 from stages.shared.process.run import run
+from tools.programs import DVC
 
 TEMPLATE = Path(".dvc/plots.html")
 
@@ -77,9 +78,8 @@ def main() -> None:
     """Write the template and set it in DVC's local configuration."""
     with replacing(TEMPLATE) as temporary:
         temporary.write_text(template(library()), encoding="utf-8")
-    subprocess.run(
-        ["dvc", "config", "--local", "plots.html_template", TEMPLATE.relative_to(".dvc").as_posix()], check=True
-    )
+    setting = TEMPLATE.relative_to(".dvc").as_posix()
+    subprocess.run([*DVC, "config", "--local", "plots.html_template", setting], check=True)
 
 
 if __name__ == "__main__":

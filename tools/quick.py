@@ -6,6 +6,8 @@ import sys
 from stages.shared.params import nets_section
 from stages.shared.process import console
 from stages.shared.process.run import run
+from tools.programs import DVC, environment
+from tools.repository import require_commit
 
 ROWS = 4000
 EPOCHS = 2
@@ -26,13 +28,15 @@ def settings(nets: dict[str, int]) -> list[str]:
 def command(name: str, changes: list[str]) -> list[str]:
     """Return the DVC command that runs the pipeline with changed settings in a temporary folder."""
     options = [part for change in changes for part in ("--set-param", change)]
-    return ["dvc", "exp", "run", "--temp", "--name", name, *options]
+    return [*DVC, "exp", "run", "--temp", "--name", name, *options]
 
 
 def run_experiment(name: str, changes: list[str]) -> None:
     """Run an experiment in place of an earlier one of the same name; exits with DVC's code if it fails."""
-    subprocess.run(["dvc", "exp", "remove", name], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    done = subprocess.run(command(name, changes), check=False)
+    require_commit()
+    remove = [*DVC, "exp", "remove", name]
+    subprocess.run(remove, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command(name, changes), env=environment(), check=False)
     if done.returncode:
         sys.exit(done.returncode)
     console.say(f"{name}: done; 'dvc exp show' lists it, 'dvc exp apply {name}' copies its results to the workspace")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stages.shared.errors import UserError, one_line
 from stages.shared.process import console
 from stages.shared.process.run import run
+from tools.repository import require_commit
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -36,7 +37,7 @@ def verify() -> list[Fault]:
     Raises
     ------
     UserError
-        dvc.yaml, dvc.lock or params.yaml cannot be read, or dvc.lock is missing.
+        dvc.yaml, dvc.lock or params.yaml cannot be read or are not committed, or dvc.lock is missing.
     """
     from dvc_data.hashfile.db import HashFileDB
     from dvc_data.hashfile.hash import hash_file
@@ -97,6 +98,7 @@ def _open_repository() -> "Repo":
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
+    require_commit()
     if not LOCK.is_file():
         raise UserError(f"{LOCK} is missing: nothing has been run yet; 'dvc repro' runs the pipeline")
     try:

@@ -11,7 +11,6 @@ from stages.shared.errors import UserError, unknown_name
 from stages.shared.process.console import say
 from stages.shared.process.run import run
 from tests.campaigns.report import CAMPAIGNS, TABLE, load_report, save
-from tests.fixtures.small_project import unset_git_variables
 
 
 def main() -> None:
@@ -24,7 +23,6 @@ def main() -> None:
             raise UserError(unknown_name(part, CAMPAIGNS, "campaign"))
     # Ctrl-C ends what a campaign has started. A shell starts background jobs with it ignored, which is inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    unset_git_variables()
     report = load_report()
     with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
         # DVC keeps files about each project here; the default is a folder of the system, where they would stay.

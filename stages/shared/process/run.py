@@ -15,6 +15,7 @@ import psutil
 from stages.shared.errors import UserError
 from stages.shared.files.paths import TIMINGS
 from stages.shared.files.text_files import save_json
+from stages.shared.process.git_variables import unset_git_variables
 
 PR_SET_PDEATHSIG = 1  # Linux: sets the signal that a process receives when its parent ends
 
@@ -44,6 +45,7 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, signal.SIG_DFL)
+    unset_git_variables()
     if "DVC_STAGE" in os.environ:
         _end_with_parent(program)
     try:
