@@ -10,14 +10,26 @@ STAMP := $(VENV)/.installed
 REMOTES_STAMP := $(VENV)/.installed-remotes
 BOOSTING_STAMP := $(VENV)/.installed-boosting
 PLOTS := .dvc/plots.html
-# DVC runs stages as `python -m stages...`, which must be the Python of the environment.
+# DVC runs stages as `python -m stages...`, which must be the Python of the environment, in the shell that SHELL names.
 export PATH := $(abspath $(BIN)):$(PATH)
+export SHELL
+# With these, Python finds other modules, or none; BASH_ENV can change PATH.
+unexport PYTHONPATH PYTHONHOME PYTHONSAFEPATH PYTHONPLATLIBDIR PYTHONOPTIMIZE PYTHONINSPECT BASH_ENV CDPATH
 
-.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup
+# The stamp holds the path of the environment (of earlier versions of this file, nothing). A moved or copied environment,
+# or one whose Python is gone, is made again.
+PLACE := $(and $(realpath $(BIN)/python),$(realpath $(VENV)))
+ifneq ($(or $(file < $(STAMP)),$(PLACE)),$(PLACE))
+.PHONY: $(STAMP)
+endif
 
-repro: setup  ## check params.yaml and run all changed stages (the default target)
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
+
+repro: committed  ## check params.yaml and run all changed stages (the default target)
 	@python -m stages.check_params --structure-only
-	dvc repro
+	python -m dvc repro
 
 quick: setup  ## run the pipeline with 4,000 images and few epochs, outside the workspace (a few minutes)
 	@python -m tools.quick
@@ -28,51 +40,51 @@ recipes: setup  ## train the notebook's nets with benchmarks/recipes.yaml, as an
 experiments: setup  ## compare the accuracies and the settings of experiments
 	@python -m tools.experiments
 
-bench: setup  ## time the models and the notebook's own cells (an hour or two; MODELS="knn softmax" selects models)
+bench: committed  ## time the models and the notebook's own cells (an hour or two; MODELS="knn softmax" selects models)
 	@python -m benchmarks $(MODELS)
 
 verify: setup  ## hash all files of dvc.lock, in the workspace and in the cache, and list those that differ
 	@python -m tools.verify
 
-reliability: setup  ## test with bad input, faults and interruptions (an hour; PARTS="kill params" selects campaigns)
+reliability: committed  ## test with bad input, faults and interruptions (an hour; PARTS="kill params" selects campaigns)
 	@python -m tests.campaigns $(PARTS)
 
 # The tests of a file run in one process, because they share expensive fixtures.
-test: setup  ## run the tests, except the slow ones and those of remotes and trained models
+test: committed  ## run the tests, except the slow ones and those of remotes and trained models
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
 
-coverage: setup  ## run the same tests, and list the code and branches that they do not cover
+coverage: committed  ## run the same tests, and list the code and branches that they do not cover
 	rm -f .coverage .coverage.*
 	python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
 	python -m coverage combine --quiet
 	python -m coverage report
 
-mutation: setup  ## list mutants of the pure modules that no test detects (ten minutes)
+mutation: committed  ## list mutants of the pure modules that no test detects (ten minutes)
 	@python -m tests.campaigns.mutation
 
-test-slow: setup  ## run the slow tests: experiments, versions and the README's walkthrough
+test-slow: committed  ## run the slow tests: experiments, versions and the README's walkthrough
 	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slow
 
-test-trained: setup  ## run the tests that need the models trained by `make repro`
+test-trained: committed  ## run the tests that need the models trained by `make repro`
 	python -m pytest -m trained tests/test_predict.py
 
 remotes: $(REMOTES_STAMP)  ## install the packages for DVC remotes on S3 and SSH
 
-test-remotes: remotes  ## run the tests of DVC remotes on S3 and SSH with local servers
+test-remotes: remotes committed  ## run the tests of DVC remotes on S3 and SSH with local servers
 	python -m pytest -m remotes tests/test_remotes.py
 
 boosting: $(BOOSTING_STAMP)  ## install LightGBM and XGBoost, for baselines declared by import path
 
-test-boosting: boosting  ## run the tests of baselines of LightGBM and XGBoost
+test-boosting: boosting committed  ## run the tests of baselines of LightGBM and XGBoost
 	python -m pytest -m boosting tests/test_boosting.py
 
-test-keras: setup  ## load saved nets with older versions of Keras, which are installed from the package index
+test-keras: committed  ## load saved nets with older versions of Keras, which are installed from the package index
 	python -m pytest -m keras tests/test_older_keras.py
 
 lint: setup  ## check style, format, types and generated files
-	ruff check .
-	ruff format --check .
-	mypy
+	python -m ruff check .
+	python -m ruff format --check .
+	python -m mypy
 	python -m tools.stage_deps --check
 	python -m tools.libraries --check
 	python -m tools.params_schema --check
@@ -97,16 +109,35 @@ clean:  ## remove the environment, caches and files that DVC can restore (the DV
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 setup: $(STAMP) $(PLOTS)
+
+# DVC needs git, and commits to compare with.
+committed: setup
+	@python -m tools.repository
 
 # The template of `dvc plots show` and `dvc plots diff`, with JavaScript from the environment.
 $(PLOTS): $(STAMP) tools/plots_template.py
 	@python -m tools.plots_template
 
+# $(call install,FILE,MODULES): installs a requirements file, and imports modules to see that they are in the environment.
+define install
+if $(BIN)/python -I -m pip config list | grep -E '^(:env:|global|install)\.(dry-run|prefix|python|root|target|user)=' | grep -Eiv "='(0|f|false|n|no|off)'$$" >&2; then
+    echo "setup: with these settings, of PIP_... variables or a pip.conf, pip does not install into $(VENV); remove them" >&2
+    exit 1
+fi
+$(BIN)/python -I -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r $(1)
+if ! $(BIN)/python -I -c 'import sys; [__import__(module) for module in sys.argv[1:]]' $(2); then
+    echo "setup: pip reports no error, but has not installed into $(VENV): see '$(BIN)/python -m pip config list'" >&2
+    exit 1
+fi
+# Without bytecode, every process would compile TensorFlow again.
+$(BIN)/python -I -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+endef
+
 $(STAMP): requirements.txt
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do
+	@for python in "$(PYTHON)" python3 python3.13 python3.12 python3.11; do
 	    if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
 	        found=$$python; break
 	    fi
@@ -116,21 +147,17 @@ $(STAMP): requirements.txt
 	    exit 1
 	fi
 	echo "setup: installing into $(VENV) with $$("$$found" --version); this takes a few minutes"
-	"$$found" -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.txt
-	# Without bytecode, every process would compile TensorFlow again.
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	"$$found" -I -m venv --clear $(VENV)
+	$(call install,requirements.txt,dvc numpy psutil pytest)
 	$(BIN)/python -m tools.libraries --check
-	touch $(STAMP)
+	(cd $(VENV) && pwd -P) > $(STAMP)
 
 $(REMOTES_STAMP): requirements-remotes.txt $(STAMP)
 	@echo "remotes: installing into $(VENV)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements-remotes.txt
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
-	touch $(REMOTES_STAMP)
+	$(call install,$<,dvc_s3 dvc_ssh)
+	touch $@
 
 $(BOOSTING_STAMP): requirements-boosting.txt $(STAMP)
 	@echo "boosting: installing into $(VENV)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements-boosting.txt
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
-	touch $(BOOSTING_STAMP)
+	$(call install,$<,lightgbm xgboost)
+	touch $@
