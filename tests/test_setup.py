@@ -135,7 +135,7 @@ def settings(project: Path) -> dict[str, dict[str, str]]:
     return {
         "dry-run": {"PIP_DRY_RUN": "1"},
         "prefix": {"PIP_PREFIX": elsewhere},
-        "python": {"PIP_PYTHON": sys.executable},
+        "python": {"PIP_PYTHON": str(project.parent / "elsewhere" / "python")},  # none, so that nothing is harmed
         "root": {"PIP_ROOT": elsewhere},
         "target": {"PIP_TARGET": elsewhere},
         "user": {"PIP_USER": "yes"},
