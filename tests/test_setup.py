@@ -132,10 +132,12 @@ def settings(project: Path) -> dict[str, dict[str, str]]:
     elsewhere = str(project.parent / "elsewhere")
     file = project.parent / "pip.conf"
     file.write_text(f"[install]\ntarget = {elsewhere}\n")
+    throwaway = project.parent / "throwaway"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", throwaway], check=True)
     return {
         "dry-run": {"PIP_DRY_RUN": "1"},
         "prefix": {"PIP_PREFIX": elsewhere},
-        "python": {"PIP_PYTHON": str(project.parent / "elsewhere" / "python")},  # none, so that nothing is harmed
+        "python": {"PIP_PYTHON": str(throwaway / "bin" / "python")},
         "root": {"PIP_ROOT": elsewhere},
         "target": {"PIP_TARGET": elsewhere},
         "user": {"PIP_USER": "yes"},
