@@ -184,7 +184,7 @@ def summary(model: keras.Model) -> str:
         del os.environ["COLUMNS"]
         if before is not None:
             os.environ["COLUMNS"] = before
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines).rstrip() + "\n"
 
 
 class _Monitor(keras.callbacks.Callback):
