@@ -1,5 +1,9 @@
-"""The generated README, the comparison of rebuilt metrics, the quick experiment and the table of experiments."""
+"""The tools: generated pages, rebuilt metrics, the quick experiment, the table of experiments, the repository."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
 from tools.generated_file import write_or_check
 from tools.quick import EPOCHS, ROWS, command, settings
+from tools.repository import check_repository
 
 
 def test_the_pages_contain_the_leaderboard_the_benchmark_and_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,3 +134,56 @@ def test_different_settings_are_in_the_syntax_of_the_command_line() -> None:
         "~nets.b",
         "+nets.c={layers: {x: [1, 2]}}",
     ]
+
+
+@pytest.fixture
+def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the files of the project that tools read, and no repository."""
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".dvc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    return tmp_path
+
+
+def git(*arguments: str) -> None:
+    identity = ("-c", "user.name=A tester", "-c", "user.email=tester@example.org")
+    subprocess.run(["git", *identity, *arguments], check=True)
+
+
+TOOLS = ("agreement", "experiments", "quick", "verify", "repository")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_without_git_or_a_commit_says_how_to_make_one(tool: str, unpacked: Path) -> None:
+    def message(**variables: str) -> str:
+        command, environment = [sys.executable, "-m", f"tools.{tool}"], {**os.environ, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(command, env=environment | variables, capture_output=True, text=True, check=False)
+        assert ran.returncode == 1 and len(ran.stderr.splitlines()) == 1, ran.stderr
+        return ran.stderr
+
+    assert "git is not installed" in message(PATH=str(unpacked / "nowhere"))
+    assert "not in a git repository, which DVC needs: git init && git add --all && git commit" in message(LANG="de_DE")
+    git("init", "--quiet")
+    assert "no commit yet" in message() and "git add --all && git commit" in message()
+    git("commit", "--quiet", "--allow-empty", "--message", "another project")
+    assert "does not have dvc.yaml and params.yaml" in message() and "git add --all && git commit" in message()
+
+
+def test_a_dvc_folder_that_cannot_be_written_is_named(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "the project")
+    check_repository()
+    # As root, every folder is writable but those of a disk that is read-only.
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != Path(".dvc"))
+    with pytest.raises(UserError, match=r"^\.dvc is not writable"):
+        check_repository()
+
+
+def test_a_stage_in_another_python_names_the_environment() -> None:
+    command = [sys.executable, "-S", "-m", "stages.check_params"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1 and "run 'source .venv/bin/activate' first" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1

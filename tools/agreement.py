@@ -8,7 +8,7 @@ from stages.shared.files import paths
 from stages.shared.files.text_files import load_json
 from stages.shared.process import console
 from stages.shared.process.run import run
-from tools.repository import git, require_commit
+from tools.repository import check_repository, git
 
 # On one kind of processor all digits of an accuracy are the same. On another one, sums are computed in another order,
 # and the accuracy of a net changes by some tenths of a point (the 95 % interval of an accuracy of 91 % on 14,000 images
@@ -34,7 +34,7 @@ def disagreements(committed: dict[str, dict[str, float]], rebuilt: dict[str, dic
 
 def main() -> None:
     """Compare reports/metrics in the workspace with the last commit, and fail if they disagree."""
-    require_commit()
+    check_repository()
     committed = {
         Path(path).stem: json.loads(git("show", f"HEAD:./{path}"))
         for path in git("ls-tree", "--name-only", "HEAD", f"{paths.METRICS.folder}/").split()

@@ -17,7 +17,7 @@ from stages.shared.files import paths
 from stages.shared.process import console
 from stages.shared.process.run import run
 from tools.programs import DVC, environment
-from tools.repository import require_commit
+from tools.repository import check_repository
 
 MISSING = object()
 
@@ -86,7 +86,7 @@ def table(found: list[Row], width: int) -> str:
 
 def main() -> None:
     """Print the comparison."""
-    require_commit()
+    check_repository()
     command = [*DVC, "exp", "show", "--json", *sys.argv[1:]]
     shown = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
     if shown.returncode:

@@ -5,6 +5,7 @@ network. It is not in git, nor is the setting in .dvc/config.local: `dvc plots` 
 """
 
 import subprocess
+import sys
 from pathlib import Path
 
 import vl_convert
@@ -79,7 +80,9 @@ def main() -> None:
     with replacing(TEMPLATE) as temporary:
         temporary.write_text(template(library()), encoding="utf-8")
     setting = TEMPLATE.relative_to(".dvc").as_posix()
-    subprocess.run([*DVC, "config", "--local", "plots.html_template", setting], check=True)
+    done = subprocess.run([*DVC, "config", "--local", "plots.html_template", setting], check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from stages.shared.params import nets_section
 from stages.shared.process import console
 from stages.shared.process.run import run
 from tools.programs import DVC, environment
-from tools.repository import require_commit
+from tools.repository import check_repository
 
 ROWS = 4000
 EPOCHS = 2
@@ -33,7 +33,7 @@ def command(name: str, changes: list[str]) -> list[str]:
 
 def run_experiment(name: str, changes: list[str]) -> None:
     """Run an experiment in place of an earlier one of the same name; exits with DVC's code if it fails."""
-    require_commit()
+    check_repository()
     remove = [*DVC, "exp", "remove", name]
     subprocess.run(remove, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
     done = subprocess.run(command(name, changes), env=environment(), check=False)

@@ -1,7 +1,8 @@
-"""Checks that the project is committed to a git repository, which DVC's experiments and comparisons need."""
+"""Checks what DVC needs: a git repository, the project in its last commit, and folders that can be written."""
 
 import os
 import subprocess
+from pathlib import Path
 
 from stages.shared.errors import UserError, one_line
 from stages.shared.process.run import run
@@ -29,13 +30,13 @@ def git(*arguments: str) -> str:
     raise UserError(f"git {arguments[0]}: {one_line(ran.stderr)}")
 
 
-def require_commit() -> None:
-    """Check that the current folder's dvc.yaml and params.yaml are in the last commit.
+def check_repository() -> None:
+    """Check that the current folder's dvc.yaml and params.yaml are committed, and that DVC's folders can be written.
 
     Raises
     ------
     UserError
-        They are not, or there is no commit, no repository or no git.
+        One of them is not, or there is no commit, no repository or no git.
     """
     git("rev-parse", "--git-dir")
     head = subprocess.run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], stdout=subprocess.DEVNULL, check=False)
@@ -44,7 +45,13 @@ def require_commit() -> None:
     found = git("ls-tree", "--name-only", "HEAD", *COMMITTED).split()
     if missing := [name for name in COMMITTED if name not in found]:
         raise UserError(f"the last commit does not have {' and '.join(missing)}; DVC needs them there: {REMEDY}")
+    for folder in (Path(".dvc"), Path(".dvc/tmp"), Path(".dvc/cache")):
+        if folder.exists() and not os.access(folder, os.W_OK):
+            raise UserError(
+                f"{folder} is not writable, and DVC writes there: change its owner if another user, such as root in a "
+                "container, has made it, or copy the project to a writable disk"
+            )
 
 
 if __name__ == "__main__":
-    run("repository", require_commit)
+    run("repository", check_repository)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from stages.shared.errors import UserError, one_line
 from stages.shared.process import console
 from stages.shared.process.run import run
-from tools.repository import require_commit
+from tools.repository import check_repository
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -98,7 +98,7 @@ def _open_repository() -> "Repo":
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    require_commit()
+    check_repository()
     if not LOCK.is_file():
         raise UserError(f"{LOCK} is missing: nothing has been run yet; 'dvc repro' runs the pipeline")
     try:
