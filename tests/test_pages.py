@@ -39,6 +39,7 @@ FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # no host name resolves
 )
+A4 = 718  # CSS pixels: 210 mm without the margins of 1 cm that Chromium prints
 SIZES = pytest.mark.parametrize("width", [360, 1280])
 SCHEMES = pytest.mark.parametrize("scheme", ["light", "dark"])
 DRAWN = "document.documentElement.dataset.drawn === 'true'"
@@ -53,16 +54,28 @@ class Browser:
 
     def open(self, file: Path, *, width: int = 1280, scheme: str = "light", drawn: str) -> None:
         """Open a file in a window of a width and a colour scheme, and wait until `drawn`, JavaScript, is true."""
-        self.driver.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500},
-        )
-        features = [{"name": "prefers-color-scheme", "value": scheme}]
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+        self.emulate(width=width, scheme=scheme)
         for log in ("browser", "performance"):
             self.driver.get_log(log)  # reading empties it
         self.driver.get(file.as_uri())
         self.until(drawn)
+
+    def emulate(self, *, width: int, scheme: str, media: str = "", forced_colors: str = "none") -> None:
+        """Change the window's width and what style sheets can ask for."""
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 500},
+        )
+        features = {"prefers-color-scheme": scheme, "forced-colors": forced_colors}
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"media": media, "features": [{"name": name, "value": value} for name, value in features.items()]},
+        )
+
+    def style(self, selector: str, name: str) -> set[str]:
+        """Return the values that the elements of a selector have of a property of their style."""
+        elements = "[...document.querySelectorAll(arguments[0])]"
+        return set(self.run(f"{elements}.map((element) => getComputedStyle(element)[arguments[1]])", selector, name))
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Return what a JavaScript expression gives."""
@@ -151,6 +164,33 @@ def test_the_report_is_drawn_without_a_network(browser: Browser, report: Path, w
     label = "document.querySelector('#chart-leaderboard .role-axis-label text')"
     assert browser.run(f"getComputedStyle({label}).fill") == quiet
     assert browser.run("getComputedStyle(document.querySelector('.intro')).color") == quiet
+
+
+@SCHEMES
+def test_the_report_is_printed_whole_dark_on_white(browser: Browser, report: Path, scheme: str) -> None:
+    browser.open(report, width=1280, scheme=scheme, drawn=DRAWN)
+    browser.emulate(width=A4, scheme=scheme, media="print")
+    assert browser.run("document.documentElement.scrollWidth") <= A4, "the charts or tables are cut"
+    assert browser.style(".scroll", "overflow") == {"visible"}
+    # Browsers leave out backgrounds otherwise: the digits, and the marks of legends and votes.
+    marks = ".digit, .dot, .line, .bar, .votes i, td.miss"
+    assert browser.style(marks, "printColorAdjust") == {"exact"}
+    assert browser.style("body", "color") == {"rgb(27, 31, 36)"}
+    assert browser.style("#chart-leaderboard .role-axis-label text", "fill") == {"rgb(27, 31, 36)", "rgb(89, 98, 110)"}
+    assert browser.style(".digit", "filter") == {"invert(1)"}
+
+
+@SCHEMES
+def test_high_contrast_leaves_the_marks_of_the_report(browser: Browser, report: Path, scheme: str) -> None:
+    browser.open(report, scheme=scheme, drawn=DRAWN)
+    drawn = browser.style("#chart-curves .mark-line path", "stroke")
+    assert len(drawn) == len(NETS)
+    browser.emulate(width=1280, scheme=scheme, forced_colors="active")
+    assert browser.style("#chart-curves .mark-line path", "stroke") == drawn
+    assert browser.style("#curves-controls .dot", "backgroundColor") == drawn, "the key of each curve"
+    assert len(browser.style("#classes-controls ~ .keys .dot", "backgroundColor")) == 2
+    assert len(browser.style(".votes i", "backgroundColor")) == 2
+    assert browser.style(".chip input", "opacity") == {"1"}, "what is selected"
 
 
 def test_selecting_a_model_shows_its_matrix_scores_and_predictions(opened: Browser, report: Path) -> None:
@@ -293,6 +333,23 @@ def test_plots_of_two_commits_are_drawn_without_a_network(
     assert len(set(browser.run(strokes, curves))) == 2, "a colour a revision"
     assert {"HEAD", "HEAD~1", "predicted", "actual"} <= set(browser.run(texts, confusion))
     assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900, 900]
+
+
+def test_plots_are_printed_whole_dark_on_white(browser: Browser, compared: Path) -> None:
+    browser.open(compared, width=1280, scheme="dark", drawn=PLOTTED)
+    browser.emulate(width=A4, scheme="dark", media="print")
+    assert browser.run("document.documentElement.scrollWidth") <= A4, "the charts are cut"
+    assert "hidden" not in browser.style("body > div", "overflowX") | browser.style("body > div", "overflowY")
+    assert browser.style("body", "color") == {"rgb(0, 0, 0)"}
+    assert browser.style(".vega-embed svg .role-axis-label text", "fill") == {"rgb(0, 0, 0)"}
+
+
+@SCHEMES
+def test_high_contrast_leaves_the_colours_of_plots(browser: Browser, compared: Path, scheme: str) -> None:
+    browser.open(compared, scheme=scheme, drawn=PLOTTED)
+    browser.emulate(width=1280, scheme=scheme, forced_colors="active")
+    assert browser.style(".vega-embed svg", "backgroundColor") == {"rgb(255, 255, 255)"}
+    assert browser.style(".vega-embed svg .role-axis-label text", "fill") == {"rgb(0, 0, 0)"}
 
 
 def test_plots_of_the_workspace_are_drawn_without_a_network(browser: Browser, plots: Project, compared: Path) -> None:

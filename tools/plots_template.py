@@ -27,16 +27,26 @@ PAGE = """<!doctype html>
 <title>Plots</title>
 <style>
 body { margin: 0 auto; max-width: 100rem; padding: 1rem; font-family: system-ui, sans-serif; }
-@media (prefers-color-scheme: dark) { body { background: #14171b; color: #e9ebee; } }
+/* Charts are drawn on white, as pictures are: in dark mode and high contrast, too. */
+@media screen and (prefers-color-scheme: dark) { body { background: #14171b; color: #e9ebee; } }
+.vega-embed svg { forced-color-adjust: none; background: #fff; }
 /* Wide plots scroll. */
 body > div { overflow: auto hidden; margin-bottom: 2rem; padding-bottom: 0.5rem; max-width: 100%; vertical-align: top; }
-body > div > p { font-weight: 600; }
+body > div > p { font-weight: 600; break-after: avoid; }
 /* Pictures, without DVC's frames: two revisions side by side if there is room. */
 body > div[style] { border: 0 !important; text-align: left !important; }
 body > div[style] > div { border: 0 !important; margin: 0 1rem 0 0 !important; vertical-align: top; }
 @media (min-width: 50rem) { body > div[style] > div:not(:only-of-type) { max-width: calc(50% - 1.5rem); } }
 img { max-width: 100%; height: auto; }
 table { border-spacing: 15px; }
+@media print {
+  :root { color-scheme: light; }
+  body { padding: 0; }
+  body > div { overflow: visible !important; white-space: normal !important; }
+  .vega-embed { display: block !important; }
+  .vega-embed svg { max-width: 100%; height: auto; break-inside: avoid; }
+  .vega-embed details { display: none; }
+}
 </style>
 <script>
 (() => {
@@ -44,13 +54,10 @@ LIBRARY
 })();
 (() => {
 const embed = window.vegaEmbed;
-const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 window.vegaEmbed = (place, spec) => embed(place, spec, {
   renderer: "svg",
   // The other menu entries open an online editor.
   actions: { export: true, source: false, compiled: false, editor: false },
-  theme: dark ? "dark" : undefined,
-  config: dark ? { background: "transparent", axis: { gridColor: "#2d333b" } } : {},
 });
 })();
 </script>

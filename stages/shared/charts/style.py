@@ -49,9 +49,9 @@ def series(n: int) -> list[str]:
 
 
 def css_variables() -> str:
-    """Return style rules that define the colours, for light and for dark."""
+    """Return style rules that define the colours, for light and print, and for dark screens."""
     light, dark = (" ".join(f"--{name}: {pair[k]};" for name, pair in COLOURS.items()) for k in (0, 1))
-    return f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+    return f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
 def with_light_colours(text: str) -> str:
