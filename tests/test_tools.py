@@ -1,6 +1,8 @@
 """The tools: generated pages, rebuilt metrics, the quick experiment, the table of experiments, the repository."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -152,14 +154,11 @@ def git(*arguments: str) -> None:
     subprocess.run(["git", *identity, *arguments], check=True)
 
 
-TOOLS = ("agreement", "experiments", "quick", "verify", "repository")
-
-
-@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("tool", ["agreement", "experiments", "quick", "verify", "repository"])
 def test_a_tool_without_git_or_a_commit_says_how_to_make_one(tool: str, unpacked: Path) -> None:
     def message(**variables: str) -> str:
-        command, environment = [sys.executable, "-m", f"tools.{tool}"], {**os.environ, "PYTHONPATH": str(ROOT)}
-        ran = subprocess.run(command, env=environment | variables, capture_output=True, text=True, check=False)
+        start, environment = [sys.executable, "-m", f"tools.{tool}"], {**os.environ, "PYTHONPATH": str(ROOT)}
+        ran = subprocess.run(start, env=environment | variables, capture_output=True, text=True, check=False)
         assert ran.returncode == 1 and len(ran.stderr.splitlines()) == 1, ran.stderr
         return ran.stderr
 
@@ -183,7 +182,24 @@ def test_a_dvc_folder_that_cannot_be_written_is_named(unpacked: Path, monkeypatc
 
 
 def test_a_stage_in_another_python_names_the_environment() -> None:
-    command = [sys.executable, "-S", "-m", "stages.check_params"]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    start = [sys.executable, "-S", "-m", "stages.check_params"]
+    ran = subprocess.run(start, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ran.returncode == 1 and "run 'source .venv/bin/activate' first" in ran.stderr
     assert len(ran.stderr.splitlines()) == 1
+
+
+def test_tools_run_dvc_and_stages_by_their_own_python(unpacked: Path) -> None:
+    stage = {"cmd": "python -c 'import skops' && touch kept", "params": ["nets"], "outs": ["kept"]}
+    (unpacked / "dvc.yaml").write_text(json.dumps({"stages": {"keep": stage}}))
+    (unpacked / ".dvc" / "config").touch()
+    (unpacked / ".gitignore").write_text("/kept\n/.dvc/tmp\n/.dvc/cache\n")
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "the project")
+    # The environment is not active, and the user's shell runs nothing.
+    variables = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "SHELL": "/bin/false"}
+    for tool in ("quick", "experiments"):
+        start = [sys.executable, "-m", f"tools.{tool}"]
+        ran = subprocess.run(start, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert re.search(r"^  quick +split\.rows=4000$", ran.stdout, re.MULTILINE), ran.stdout
