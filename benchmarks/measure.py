@@ -14,6 +14,7 @@ from benchmarks import data, notebook, ours
 from benchmarks.timing import timed
 from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.params import nets_section, training_section
+from stages.shared.process.environment import prepare_environment
 from stages.shared.process.run import peak_memory
 
 STEP_BATCH = 256
@@ -49,10 +50,10 @@ def in_new_process(
 def _measure(
     measurement: Callable[..., dict[str, Any]], name: str, arguments: tuple[Any, ...], tensorflow_defaults: bool
 ) -> dict[str, Any]:
-    os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    prepare_environment()
     if name in nets_section.load():
         if tensorflow_defaults:
-            os.environ["TF_CPP_MIN_LOG_LEVEL"] = "1"
+            del os.environ["TF_ENABLE_ONEDNN_OPTS"]
         else:
             start_tensorflow()
         import tensorflow  # noqa: F401  the time of its import is not measured

@@ -68,9 +68,9 @@ def main() -> None:
         rows.update(zip(readable, answers(readable, predicted, model.names, notes), strict=True))
     in_order = [rows[path] for path in found.files]
     if arguments.json:
-        print(as_json(in_order), flush=True)
+        print(as_json(in_order))
     elif readable:
-        print(as_table(in_order), flush=True)
+        print(as_table(in_order))
     if errors:
         raise UserError("\n".join(errors))
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import gto  # noqa: F401  before TensorFlow: DVC imports it late, and it closes the handlers that logging has by then
 import pytest
 
+from stages.shared.process.environment import prepare_environment
 from tests.fixtures.small_project import ROOT, Project, make
 
-# TensorFlow reads these once, when it is imported: log errors only, use the kernels that the stages use.
+# Before libraries are imported: the environment of the stages, without TensorFlow's warnings.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+prepare_environment()
 
 # Those of a git hook make git work on this repository in every folder; others name authors, trace, or set templates.
 # With PYTHONSAFEPATH, processes that tests start would not find the stages in their folder.

@@ -47,8 +47,20 @@ def test_a_file_gets_its_name_when_it_is_whole() -> None:
         assert not path.exists()
         assert (temporary.parent, temporary.suffix) == (path.parent.absolute(), path.suffix)
     assert path.read_text() == "new"
-    assert path.stat().st_mode & 0o777 == 0o644
     assert all_files() == ["a/b/report.txt"]
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_umask_decides_who_can_read_and_write_a_file(mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        save_text(Path("a/report.txt"), "new")
+        datasets.save_raw(datasets.Raw(*digits(12, size=5, classes=3), 9))
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in Path().rglob("*") if path.is_file()}
+    folders = {path.stat().st_mode & 0o777 for path in Path().rglob("*") if path.is_dir()}
+    assert (modes, folders) == ({mode}, {0o777 & ~mask})
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), OSError(28, "No space left on device")])

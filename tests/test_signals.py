@@ -144,6 +144,17 @@ def test_a_stage_started_by_hand_outlives_its_shell(start: Start, tmp_path: Path
         ("raise UserError('first line\\nsecond line')", "work: first line\nwork: second line\n"),
         ("raise MemoryError('Unable to allocate 23.4 GiB')", "work: out of memory: Unable to allocate 23.4 GiB\n"),
         ("raise MemoryError", "work: out of memory\n"),
+        (
+            "class ResourceExhaustedError(Exception): pass  # TensorFlow's\n"
+            "raise ResourceExhaustedError('failed to allocate memory [Op:AddV2]\\nmore')",
+            "work: out of memory: failed to allocate memory [Op:AddV2]\n",
+        ),
+        ("raise OSError(12, 'Cannot allocate memory')", "work: out of memory: [Errno 12] Cannot allocate memory\n"),
+        (
+            "raise OSError(28, 'No space left on device', '/tmp/x')",
+            "work: [Errno 28] No space left on device: '/tmp/x'; free disk space, or set TMPDIR to a folder with room "
+            "for temporary files\n",
+        ),
     ],
 )
 def test_expected_errors_are_messages_with_exit_code_1(start: Start, main: str, stderr: str) -> None:

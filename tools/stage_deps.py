@@ -26,7 +26,10 @@ NOT_RESULTS = (
     "stages/shared/files/paths.py",
     "stages/shared/files/whole_files.py",
     "stages/shared/params/mistakes.py",
-    "stages/shared/process",
+    "stages/shared/process/console.py",
+    "stages/shared/process/git_variables.py",
+    "stages/shared/process/run.py",
+    "stages/shared/process/streams.py",
 )
 
 

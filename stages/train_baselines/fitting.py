@@ -49,6 +49,8 @@ def fit(
         # Threads end with this process; joblib's worker processes would outlive a signal for minutes.
         with parallel_config(backend="threading"):
             worker.fit(X, y)
+    except (MemoryError, OSError):
+        raise  # the declaration is not at fault
     except Exception as error:  # LightGBM has an exception of its own, scikit-learn raises several
         raise declaration_error(where, f"{type(model).__name__} cannot be fitted: {one_line(error)}") from error
     if parallel:

@@ -1,9 +1,11 @@
 """Training a neural net and predicting with it."""
 
+import io
 import math
 import os
 import random
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import Any
 
 import keras
@@ -173,13 +175,15 @@ def probabilities(model: keras.Model, images: Images) -> NDArray[np.float32]:
 
 
 def summary(model: keras.Model) -> str:
-    """Return Keras's summary of a net, independent of the width of the terminal."""
+    """Return Keras's summary of a net, independent of the width and the encoding of the terminal."""
     lines: list[str] = []
     # Keras and rich, which draws its tables, both read this variable.
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = SUMMARY_COLUMNS
     try:
-        model.summary(print_fn=lines.append)
+        # rich draws other lines if the encoding of standard output is not UTF-8.
+        with redirect_stdout(io.StringIO()):
+            model.summary(print_fn=lines.append)
     finally:
         del os.environ["COLUMNS"]
         if before is not None:

@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,11 +39,9 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(path.parent)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{UNFINISHED}{os.getpid()}-", suffix=path.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = path.absolute().with_name(f"{UNFINISHED}{os.getpid()}-{os.urandom(4).hex()}{path.suffix}")
+        temporary.touch(exist_ok=False)
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes files private
         temporary.replace(path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error

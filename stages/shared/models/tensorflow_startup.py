@@ -1,4 +1,4 @@
-"""Imports TensorFlow with the settings that results depend on."""
+"""Imports TensorFlow quietly."""
 
 import os
 import sys
@@ -8,13 +8,7 @@ START_UP = (b"oneDNN custom operations are on", b"log messages before absl::Init
 
 
 def start_tensorflow() -> None:
-    """Import TensorFlow with the same kernels on every processor, and without its log messages at start-up.
-
-    Call this before the first import of Keras.
-    """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")  # only warnings and errors
-    # By default, TensorFlow uses oneDNN only on new processors; on older ones it saves more time.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    """Import TensorFlow without its log messages at start-up; call this before the first import of Keras."""
     # Two messages precede the log level, so stderr goes to a file during the import.
     sys.stderr.flush()
     stderr = os.dup(2)
@@ -26,4 +20,5 @@ def start_tensorflow() -> None:
             os.dup2(stderr, 2)
             os.close(stderr)
             messages.seek(0)
-            os.write(2, b"".join(line for line in messages if not any(text in line for text in START_UP)))
+            shown = b"".join(line for line in messages if not any(text in line for text in START_UP))
+            sys.stderr.write(shown.decode(errors="replace"))

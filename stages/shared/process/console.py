@@ -13,7 +13,6 @@ SECONDS_BETWEEN_LINES = 10.0
 def say(text: str) -> None:
     """Print a line immediately, above a progress bar if there is one."""
     tqdm.write(text)
-    sys.stdout.flush()
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Running a program as a process: signals, errors, exit codes, time and memory."""
 
 import ctypes
+import errno
 import os
 import re
 import resource
@@ -12,16 +13,26 @@ from pathlib import Path
 
 import psutil
 
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 from stages.shared.files.paths import TIMINGS
 from stages.shared.files.text_files import save_json
+from stages.shared.process.environment import prepare_environment
 from stages.shared.process.git_variables import unset_git_variables
+from stages.shared.process.streams import prepare_streams
+
+# Errors of TensorFlow, OpenCV, C++ libraries, the system and Python, which share no class.
+OUT_OF_MEMORY = re.compile(
+    "ResourceExhaustedError|Insufficient memory|bad_alloc|bad allocation|Cannot allocate memory|can't start new thread"
+)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 PR_SET_PDEATHSIG = 1  # Linux: sets the signal that a process receives when its parent ends
 
 
 def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     """Run the `main` of a command-line program.
+
+    Results do not depend on the environment variables of the person who starts it: see `prepare_environment`.
 
     SIGINT, SIGTERM and SIGHUP end the process immediately, even inside a library: Python's own handler would wait for
     the library to return. Files are complete all the same, because they are written with `replacing`. Slow imports
@@ -40,11 +51,14 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     Raises
     ------
     SystemExit
-        Exit code 1 after a UserError or MemoryError, whose message is printed to stderr without a traceback.
+        Exit code 1 after a UserError, or when memory or disk space is exhausted; the message is printed to stderr
+        without a traceback.
     """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             signal.signal(number, signal.SIG_DFL)
+    prepare_streams()
+    prepare_environment()
     unset_git_variables()
     if "DVC_STAGE" in os.environ:
         _end_with_parent(program)
@@ -53,12 +67,12 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
         if timed:
             # `train-nets mlp-48` is the stage train-nets@mlp-48 in dvc.yaml.
             _write_timing("@".join([program, *sys.argv[1:]]))
-    except UserError as error:
-        for line in str(error).splitlines():
+    except Exception as error:
+        message = str(error) if isinstance(error, UserError) else _exhausted(error)
+        if message is None:
+            raise
+        for line in message.splitlines():
             print(f"{program}: {line}", file=sys.stderr)
-        raise SystemExit(1) from None
-    except MemoryError as error:
-        print(f"{program}: out of memory{f': {error}' if str(error) else ''}", file=sys.stderr)
         raise SystemExit(1) from None
 
 
@@ -71,6 +85,19 @@ def peak_memory() -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii")
     peak = re.search(r"^VmHWM:\s*(\d+) kB$", status, re.MULTILINE)
     return 1024 * max(int(peak[1]) if peak else own, children)
+
+
+def _exhausted(error: Exception) -> str | None:
+    """Return a message if memory, threads or disk space are exhausted, else None."""
+    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(f"{type(error).__name__}: {error}"):
+        # TensorFlow's first line is the reason; the names of the operations that led to it follow.
+        reason = one_line(str(error).partition("\n")[0])
+        return f"out of memory: {reason}" if reason else "out of memory"
+    if type(error).__name__ == "BrokenProcessPool":
+        return "the system ended a worker process, probably because memory ran out"
+    if isinstance(error, OSError) and (error.errno in DISK_FULL or "temporary directory" in str(error)):
+        return f"{one_line(error)}; free disk space, or set TMPDIR to a folder with room for temporary files"
+    return None
 
 
 def _end_with_parent(program: str) -> None:
