@@ -18,6 +18,35 @@ def is_artifact(name: str) -> bool:
     return "@" in name or "#" in name
 
 
+def locate(artifact: str, repo: str | None) -> tuple[str, str | None]:
+    """Return the name that an artifact has in its Git repository, and the repository.
+
+    In a project that is a folder of a larger repository, the name begins with the folder: `digits:mlp-48`.
+
+    Parameters
+    ----------
+    artifact : str
+        Name of the artifact, with or without its folder.
+    repo : str or None
+        Path or URL of a Git repository or of a project in it; None is the current folder.
+
+    Returns
+    -------
+    artifact : str
+        The name with its folder.
+    repo : str or None
+        The root of the repository, if the project is a folder of it; otherwise as given.
+    """
+    start = Path(repo or ".").resolve()
+    root, project = (
+        next((folder for folder in (start, *start.parents) if (folder / name).exists()), start)
+        for name in (".git", ".dvc")
+    )
+    if root == project or not project.is_relative_to(root):
+        return artifact, repo
+    return artifact if ":" in artifact else f"{project.relative_to(root).as_posix()}:{artifact}", str(root)
+
+
 def fetch(name: str, repo: str | None, folder: Path) -> tuple[Path, Path]:
     """Fetch the file of an artifact, and the class names of the data that it was trained on.
 
@@ -44,32 +73,47 @@ def fetch(name: str, repo: str | None, folder: Path) -> tuple[Path, Path]:
     """
     # DVC takes a second to import.
     from dvc.api import DVCFileSystem, artifacts_show
-    from dvc.exceptions import ArtifactNotFoundError, DvcException
+    from dvc.exceptions import ArtifactNotFoundError, DvcException, NotDvcRepoError
     from gto.exceptions import GTOException
+    from pygit2 import GitError
 
     parts = NAME.fullmatch(name)
     if parts is None:
         raise UserError(f"'{name}' is not NAME@VERSION (such as mlp-48@v1.0.0), NAME@latest or NAME#STAGE")
     version = None if parts["version"] == "latest" else parts["version"]
     source = "this repository" if repo is None else repo
+    full_name, repo = locate(parts["artifact"], repo)
+    folder_of_project, _, _ = full_name.rpartition(":")
     try:
-        artifact = artifacts_show(parts["artifact"], version=version, stage=parts["stage"], repo=repo)
+        artifact = artifacts_show(full_name, version=version, stage=parts["stage"], repo=repo)
         files = DVCFileSystem(repo, rev=artifact["rev"], subrepos=True)
         model, classes = folder / Path(artifact["path"]).name, folder / CLASSES.name
         files.get_file(Path(artifact["path"]).as_posix(), str(model))
         # Optional: without class names, the model predicts class codes.
         with suppress(DvcException, OSError):
-            files.get_file(Path(parts["folder"] or "", CLASSES).as_posix(), str(classes))
+            files.get_file(Path(folder_of_project, CLASSES).as_posix(), str(classes))
     except ArtifactNotFoundError:
+        asked = full_name + name.removeprefix(parts["artifact"])
         listing = f"gto show --repo {repo}" if repo else "gto show"
         raise UserError(
-            f"{source} has no artifact '{name}', or dvc.yaml of that commit does not declare it; "
-            f"'{listing}' lists the registered artifacts, '{listing} {parts['artifact']}' their versions and stages"
+            f"{source} has no artifact '{asked}', or dvc.yaml of that commit does not declare it; "
+            f"'{listing}' lists the registered artifacts, '{listing} {full_name}' their versions and stages"
         ) from None
     except FileNotFoundError:
         raise UserError(
             f"{source}: {artifact['path']}, the file of '{name}', is not in the commit and not in a DVC remote "
             "that can be reached; 'dvc push' uploads it"
+        ) from None
+    except NotDvcRepoError:
+        raise UserError(
+            f"{source} has no DVC project at its root; an artifact of a project in a folder is registered and fetched "
+            f"as FOLDER:{parts['artifact']}"
+        ) from None
+    except GitError as error:
+        root = Path(repo or ".").resolve()
+        raise UserError(
+            f"cannot open the Git repository of {source}: {one_line(error)}; if it belongs to another user whom you "
+            f"trust: git config --global --add safe.directory {root}"
         ) from None
     except GTOException:
         raise UserError(f"{source} is not a Git repository, so it has no registered artifacts") from None

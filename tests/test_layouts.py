@@ -1,14 +1,18 @@
 """The project as people have it: settings that DVC rewrites, other settings of git, clones of all kinds, subfolders."""
 
 import difflib
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` writes params.yaml with
 
+from inference.registered_models import fetch
+from stages.shared.errors import UserError
 from tests.fixtures.small_project import ROOT, Project
 
 
@@ -123,3 +127,145 @@ def test_text_files_of_a_run_end_in_one_newline_and_have_no_trailing_blanks(fini
     ]
     assert [path for path in changed if path.stat().st_size] == []
     assert [path for path, text in texts.items() if text and not text.endswith(b"\n")] == []
+
+
+# Clones and folders
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of DVC with one stage, which copies params.yaml, in a repository with two commits."""
+    folder = tmp_path_factory.mktemp("origin") / "project"
+    (folder / ".dvc").mkdir(parents=True)
+    (folder / ".dvc" / "config").touch()
+    shutil.copy(ROOT / "params.yaml", folder)
+    (folder / "dvc.yaml").write_text(
+        "stages: {keep: {cmd: cp params.yaml kept, params: [nets], outs: [kept]}}\n"
+        "artifacts: {model: {path: params.yaml}}\n"
+    )
+    (folder / ".gitignore").write_text("/kept\n/.dvc/tmp\n/.dvc/cache\n")
+    git(folder, "init", "--quiet", "--initial-branch", "main")
+    git(folder, "config", "uploadpack.allowFilter", "true")
+    for _ in range(2):
+        with (folder / "dvc.yaml").open("a") as file:
+            file.write("# a change\n")
+        git(folder, "add", "--all")
+        git(folder, "commit", "--quiet", "--message", "a commit")
+    return folder
+
+
+def quick(folder: Path) -> tuple[int, str]:
+    """Run the quick experiment in a folder, as `make quick` does; return its exit code and last line."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        **dict.fromkeys(NAMES, "A tester"),
+        **dict.fromkeys(MAILS, "a@b"),
+    }
+    command = [sys.executable, "-m", "tools.quick"]
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    return ran.returncode, (ran.stdout + ran.stderr).strip().splitlines()[-1]
+
+
+NAMES, MAILS = ([f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER")] for what in ("NAME", "EMAIL"))
+
+
+@pytest.mark.parametrize(
+    "option", ["--depth=1", "--filter=blob:none", "--filter=tree:0", "--single-branch", "--no-tags"]
+)
+def test_the_quick_experiment_is_kept_or_the_clone_is_named_with_the_remedy(
+    project: Path, tmp_path: Path, option: str
+) -> None:
+    git(tmp_path, "clone", "--quiet", option, project.as_uri(), "clone")
+    folder = tmp_path / "clone"
+    code, line = quick(folder)
+    if option.startswith(("--depth", "--filter")):
+        assert code == 1 and f"({option.split('=')[0]})" in line
+        assert not (folder / "dvc.lock").exists(), "nothing was run"
+        [remedy] = re.findall(r"git (fetch [^,]*)", line)
+        git(folder, *remedy.split())
+        code, line = quick(folder)
+    assert code == 0, line
+    assert git(folder, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/exps").split() == ["quick"]
+
+
+@pytest.mark.parametrize("place", ["a linked worktree", "a detached HEAD", "a submodule", "a folder of a repository"])
+def test_the_quick_experiment_runs_in(project: Path, tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "outer" / "digits"
+    if place == "a linked worktree":
+        git(tmp_path, "clone", "--quiet", str(project), "clone")
+        git(tmp_path / "clone", "worktree", "add", "--quiet", str(folder), "-b", "other")
+    elif place == "a detached HEAD":
+        git(tmp_path, "clone", "--quiet", str(project), str(folder))
+        git(folder, "checkout", "--quiet", "--detach", "HEAD~1")
+    else:
+        folder.parent.mkdir()
+        git(folder.parent, "init", "--quiet")
+        if place == "a submodule":
+            allowed = ("-c", "protocol.file.allow=always")
+            git(folder.parent, *allowed, "submodule", "--quiet", "add", str(project), "digits")
+        else:
+            shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
+            git(folder.parent, "add", "--all")
+        git(folder.parent, "commit", "--quiet", "--message", "the course")
+    code, line = quick(folder)
+    assert code == 0, line
+    assert "quick" in git(folder, "for-each-ref", "refs/exps")
+
+
+def test_params_yaml_is_kept_in_a_project_below_the_root_of_a_repository_that_does_not_have_it(
+    project: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "the course")
+    folder = tmp_path / "digits"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
+    code, line = quick(folder)
+    assert code == 1 and "params.yaml" in line and "git add . && git commit" in line
+    assert (folder / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert git(tmp_path, "status", "--porcelain").split() == ["??", "digits/"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_repository_of_another_user_is_named_with_the_remedy(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "clone", "--quiet", str(project), "clone")
+    folder = tmp_path / "clone"
+    git(folder, "tag", "--annotate", "--message", "a version", "model@v1.0.0")
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, 12345, 12345)
+    code, line = quick(folder)
+    assert code == 1 and line.endswith(f"git config --global --add safe.directory {folder}")
+    monkeypatch.chdir(folder)
+    for repo in (None, str(folder)):
+        with pytest.raises(UserError, match=rf"git config --global --add safe\.directory {folder}$"):
+            fetch("model@v1.0.0", repo, tmp_path)
+
+
+def test_a_model_of_a_project_in_a_folder_is_registered_and_fetched_with_the_folder(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer, folder = tmp_path / "outer", tmp_path / "outer" / "digits"
+    shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
+    git(outer, "init", "--quiet")
+    git(outer, "add", "--all")
+    git(outer, "commit", "--quiet", "--message", "the course")
+    for tag in ("digits=model@v1.0.0", "digits=model#prod#1"):  # as `gto register digits:model`, `gto assign` make them
+        git(outer, "tag", "--annotate", "--message", "a version", tag)
+    places = {outer: "digits:", folder: ""}
+    for place, prefix in places.items():
+        monkeypatch.chdir(place)
+        for name in ("digits:model@v1.0.0", "digits:model#prod", f"{prefix}model@latest"):
+            model, _ = fetch(name, None, tmp_path)
+            assert model.read_bytes() == (ROOT / "params.yaml").read_bytes()
+            model.unlink()
+    monkeypatch.chdir(tmp_path)
+    for repo, name in ((outer, "digits:model"), (folder, "model"), (folder, "digits:model")):
+        assert fetch(name, str(repo), tmp_path)[0].is_file()
+    # Registered without the folder, a version cannot be fetched.
+    git(outer, "tag", "--annotate", "--message", "a version", "model@v2.0.0")
+    with pytest.raises(UserError, match=r"has no artifact 'digits:model@v2\.0\.0'"):
+        fetch("model@v2.0.0", str(folder), tmp_path)
+    with pytest.raises(UserError, match="registered and fetched as FOLDER:model"):
+        fetch("model@v2.0.0", str(outer), tmp_path)

@@ -163,11 +163,11 @@ def test_a_tool_without_git_or_a_commit_says_how_to_make_one(tool: str, unpacked
         return ran.stderr
 
     assert "git is not installed" in message(PATH=str(unpacked / "nowhere"))
-    assert "not in a git repository, which DVC needs: git init && git add --all && git commit" in message(LANG="de_DE")
+    assert "not in a git repository, which DVC needs: git init && git add . && git commit" in message(LANG="de_DE")
     git("init", "--quiet")
-    assert "no commit yet" in message() and "git add --all && git commit" in message()
+    assert "no commit yet" in message() and "git add . && git commit" in message()
     git("commit", "--quiet", "--allow-empty", "--message", "another project")
-    assert "does not have dvc.yaml and params.yaml" in message() and "git add --all && git commit" in message()
+    assert "does not have dvc.yaml and params.yaml" in message() and "git add . && git commit" in message()
 
 
 def test_a_dvc_folder_that_cannot_be_written_is_named(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:

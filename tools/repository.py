@@ -8,7 +8,7 @@ from stages.shared.errors import UserError, one_line
 from stages.shared.process.run import run
 
 COMMITTED = ("dvc.yaml", "params.yaml")
-REMEDY = "git add --all && git commit --message 'The project'"
+REMEDY = "git add . && git commit --message 'The project'"
 
 
 def git(*arguments: str) -> str:
@@ -27,6 +27,9 @@ def git(*arguments: str) -> str:
         return ran.stdout
     if "not a git repository" in ran.stderr:
         raise UserError(f"this folder is not in a git repository, which DVC needs: git init && {REMEDY}")
+    if "dubious ownership" in ran.stderr:
+        *_, remedy = ran.stderr.strip().splitlines()
+        raise UserError(f"the git repository belongs to another user; if you trust it: {remedy.strip()}")
     raise UserError(f"git {arguments[0]}: {one_line(ran.stderr)}")
 
 
@@ -51,6 +54,24 @@ def check_repository() -> None:
                 f"{folder} is not writable, and DVC writes there: change its owner if another user, such as root in a "
                 "container, has made it, or copy the project to a writable disk"
             )
+
+
+def check_history() -> None:
+    """Check that the repository has its whole history, without which DVC keeps no experiment.
+
+    Raises
+    ------
+    UserError
+        It is a shallow clone, or a partial one from which objects are missing.
+    """
+    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise UserError("DVC keeps no experiment in a shallow clone (--depth); get the history: git fetch --unshallow")
+    objects = git("rev-list", "--objects", "--missing=print", "--all", "HEAD")
+    if any(line.startswith("?") for line in objects.splitlines()):
+        raise UserError(
+            "DVC keeps no experiment in a partial clone (--filter); get what is missing: "
+            "git fetch --refetch --no-filter, with Git 2.36 or later"
+        )
 
 
 if __name__ == "__main__":
