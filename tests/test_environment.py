@@ -233,7 +233,7 @@ def test_predictions_to_a_reader_that_ends_and_to_a_full_disk(project: Project, 
     pictures.mkdir()
     for name in ("done", *("x" * 200 + f"{number}.png" for number in range(200))):
         (pictures / name).symlink_to(ROOT / "data" / "examples" / "marker.png")
-    arguments = ("-m", "inference.predict", "linear", str(pictures), "--json")
+    arguments = ("-m", "inference.predict", "--json", "linear", str(pictures))
     done = shell('"$@" | head -1', pictures, *arguments, cwd=project.folder)
     assert (done.stdout, done.stderr, done.returncode) == ("[\n", "", 0)
     done = shell('"$@" >/dev/full', pictures, *arguments, cwd=project.folder)
