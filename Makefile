@@ -147,7 +147,10 @@ $(STAMP): requirements.txt
 	    exit 1
 	fi
 	echo "setup: installing into $(VENV) with $$("$$found" --version); this takes a few minutes"
-	"$$found" -I -m venv --clear $(VENV)
+	if ! "$$found" -I -m venv --clear $(VENV); then
+	    echo "setup: cannot make $(VENV): is the disk full, or the folder read-only?" >&2
+	    exit 1
+	fi
 	$(call install,requirements.txt,dvc numpy psutil pytest)
 	$(BIN)/python -m tools.libraries --check
 	(cd $(VENV) && pwd -P) > $(STAMP)
