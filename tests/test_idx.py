@@ -1,13 +1,20 @@
 """The IDX format, and the checks of data sets from any source."""
 
+import gzip
 import hashlib
+import lzma
+import pickle
 import struct
+import tarfile
+import zipfile
 from collections.abc import Callable
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy.io import savemat
 
 from stages.fetch import idx
 from stages.fetch.checks import Part, check_classes, check_sums, join
@@ -39,10 +46,12 @@ def part(images: int, labels: int) -> Part:
         (idx.read_images, file(IMAGES, 1, 0, 0), ["0 x 0", "not empty"]),
         (idx.read_images, BytesIO(), ["is empty", "images"]),
         (idx.read_labels, BytesIO(), ["is empty", "labels"]),
-        (idx.read_images, file(LABELS, 1), ["file of images", "00 00 08 01 (an IDX file of labels)", "00 00 08 03"]),
-        (idx.read_labels, file(IMAGES, 1), ["file of labels", "00 00 08 03 (an IDX file of images)", "00 00 08 01"]),
-        (idx.read_labels, BytesIO(b"<!DO"), ["3c 21 44 4f;", "00 00 08 01"]),
-        (idx.read_labels, BytesIO(b"\0\0"), ["00 00;", "00 00 08 01"]),
+        (idx.read_images, file(LABELS, 1), ["not an IDX file of images, but an IDX file of labels", "check the names"]),
+        (idx.read_labels, file(IMAGES, 1), ["not an IDX file of labels, but an IDX file of images"]),
+        (idx.read_images, file(0xD03, 1), ["an IDX file of floats with 3 axes", "images have bytes"]),
+        (idx.read_labels, file(0x802, 1), ["an IDX file of bytes with 2 axes", "labels 1 axis"]),
+        (idx.read_labels, BytesIO(b"\0\0"), ["only zero bytes"]),
+        (idx.read_labels, BytesIO(b"\x05\xff\xfe\xfa"), ["another kind of file", "the first bytes are 05 ff fe fa"]),
         (idx.read_labels, file(LABELS), ["truncated", "4 bytes", "labels has 8"]),
         (idx.read_images, file(IMAGES, 1, 2), ["truncated", "12 bytes", "images has 16"]),
         (idx.read_labels, file(LABELS, 0), ["0 labels"]),
@@ -55,6 +64,64 @@ def test_faulty_file(read: Any, content: BytesIO, facts: list[str]) -> None:
     content.seek(0)
     message = refused(read, content, "x")
     assert [fact for fact in facts if fact not in message] == [], message
+
+
+def saved(save: Callable[[BytesIO], Any]) -> bytes:
+    """Return what a function writes to a file."""
+    stream = BytesIO()
+    save(stream)
+    return stream.getvalue()
+
+
+def archive(stream: BytesIO, mode: Literal["w", "w:gz", "w:bz2"]) -> None:
+    with tarfile.open(fileobj=stream, mode=mode) as archive:
+        archive.addfile(tarfile.TarInfo("train-images-idx3-ubyte"))
+
+
+def zipped(stream: BytesIO) -> None:
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("train-images-idx3-ubyte", b"")
+
+
+ARRAY = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9912422\n"
+TEXT = b"\xef\xbb\xbf\nlabel,pixel1,pixel2,pixel3\n7,0,0,255\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        (b"\n<!DOCTYPE html><title>Log in</title>", ["a web page (HTML)", "in a browser"]),
+        (b"<HTML lang=en>", ["a web page (HTML)"]),
+        (b"<?xml version='1.0'?><Error><Code>AccessDenied</Code>", ["an XML document"]),
+        (LFS, ["a Git LFS pointer", "git lfs pull"]),
+        (b"/annex/objects/SHA256E-s9912422--1.gz\n", ["a git-annex pointer", "git annex get"]),
+        (saved(zipped), ["a ZIP archive", "unpack it"]),
+        (saved(lambda file: archive(file, "w")), ["a tar archive", "unpack it"]),
+        (saved(lambda file: archive(file, "w:bz2")), ["compressed by bzip2", "unpack it"]),
+        (lzma.compress(b"x"), ["compressed by xz"]),
+        (gzip.compress(b"x", mtime=0), ["a gzip file within a gzip file", "decompress it once"]),
+        (saved(lambda file: np.save(file, ARRAY)), ["a NumPy array (.npy)", "docs/your-own-data.md"]),
+        (saved(lambda file: np.savez(file, x=ARRAY)), ["a NumPy archive (.npz)", "docs/your-own-data.md"]),
+        (saved(lambda file: np.savez_compressed(file, x_train=ARRAY)), ["a NumPy archive (.npz)"]),
+        (saved(lambda file: savemat(file, {"x": ARRAY})), ["a MATLAB file (.mat)", "docs/your-own-data.md"]),
+        (b"\x89HDF\r\n\x1a\n", ["an HDF5 file"]),
+        *((pickle.dumps({"data": ARRAY}, version), ["a Python pickle"]) for version in (2, 3, 4, 5)),
+        (saved(lambda file: Image.fromarray(ARRAY[0]).save(file, "PNG")), ["a PNG picture"]),
+        (saved(lambda file: Image.fromarray(ARRAY[0]).save(file, "TIFF")), ["a TIFF picture"]),
+        (TEXT, ["a table (CSV)", "docs/your-own-data.md"]),
+        (b"0\t0\t255\t7\n", ["a table (CSV)"]),
+        (b"404: Not Found", ["text that begins with '404: Not Found'"]),
+        ("r\u00e9sum\u00e9".encode(), ["text that begins with 'r\u00e9sum\u00e9'"]),
+        (bytes(1000), ["only zero bytes", "fetch the file again"]),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+@pytest.mark.parametrize("read", [idx.read_images, idx.read_labels])
+def test_a_file_of_another_kind(read: Any, content: bytes, facts: list[str]) -> None:
+    message = refused(read, BytesIO(content), "x")
+    assert [fact for fact in (*facts, "not an IDX file of") if fact not in message] == [], message
+    assert "\n" not in message
 
 
 def test_largest_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.fetch.sources import from_folder
+from tests.fixtures.idx_files import Digits, gzipped, write
 from tests.fixtures.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
 from tools.libraries import locked
 
@@ -172,6 +174,14 @@ def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Pro
 
 
 @pytest.mark.slow
+def test_images_as_other_sources_store_them_give_the_same_models(project: Project) -> None:
+    raw = from_folder(str(project.folder / "data/mnist"))
+    raw = raw._replace(images=255 - raw.images.transpose(0, 2, 1))
+    write(project.folder / "data/mnist", gzipped(Digits(*raw).files()))
+    project.edit(lambda params: params["fetch"].update(transposed=True, inverted=True))
+    assert project.repro() == ["check-params", "fetch"], "so predict reads upright digits as before"
+
+
 def test_without_a_validation_set_all_epochs_are_trained(project: Project) -> None:
     project.edit(lambda params: params["split"].update(validation=0.0))
     project.edit(lambda params: [params["nets"].pop("convolution"), params["baselines"].pop("linear")])

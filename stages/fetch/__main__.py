@@ -10,18 +10,22 @@ def main() -> None:
     """Read, check and write the data set; if a check fails, nothing is written."""
     from stages.fetch import sources
     from stages.fetch.checks import check_classes, check_sums, size
+    from stages.fetch.grey_values import notes, to_bytes
     from stages.shared.files.datasets import save_raw
     from stages.shared.params import fetch_section as params
     from stages.shared.process.console import say
 
     settings = params.load()
-    raw, shown = sources.fetch(settings.source, settings.openml)
-    classes = check_classes(raw.labels, shown)
+    source, shown = sources.fetch(settings.source, settings.openml)
+    classes = check_classes(source.labels, shown)
+    raw = source._replace(images=to_bytes(source.images, settings, shown))
     if settings.sha256 is not None:
         check_sums({"images": raw.images, "labels": raw.labels}, settings.sha256.model_dump(), shown)
     save_raw(raw)
     training = f", the first {raw.train_rows:,} for training" if raw.train_rows is not None else ""
     say(f"fetched {len(raw.labels):,} images of {size(raw.images)} pixels in {classes} classes from {shown}{training}")
+    for note in notes(raw.images, float(source.images.max()), settings, shown):
+        say(f"fetch: {note}")
 
 
 if __name__ == "__main__":

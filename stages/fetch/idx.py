@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.fetch import file_kinds
 from stages.shared.errors import UserError
 
 IMAGES = bytes.fromhex("00000803")
@@ -64,11 +65,8 @@ def _header(stream: BinaryIO, name: str, magic: bytes, content: str) -> tuple[in
     if not start:
         raise UserError(f"{name} is empty; it must be an IDX file of {content}")
     if start != magic:
-        other = {IMAGES: " (an IDX file of images)", LABELS: " (an IDX file of labels)"}.get(start, "")
-        raise UserError(
-            f"{name} is not an IDX file of {content}: the first bytes are {start.hex(' ')}{other}; they must be "
-            f"{magic.hex(' ')}"
-        )
+        start += stream.read(file_kinds.NEEDED)
+        raise UserError(f"{name} is not an IDX file of {content}, but {file_kinds.describe(start)}")
     axes = magic[-1]
     lengths = stream.read(4 * axes)
     if len(lengths) < 4 * axes:

@@ -95,7 +95,7 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
     return Raw(images, labels, wanted.train_rows), shown
 
 
-def as_images(columns: NDArray[np.float64]) -> NDArray[np.uint8]:
+def as_images(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """Reshape a table with one column per pixel into square images.
 
     Parameters
@@ -105,13 +105,13 @@ def as_images(columns: NDArray[np.float64]) -> NDArray[np.uint8]:
 
     Returns
     -------
-    ndarray of uint8, shape (n, side, side)
-        Grey values, 0-255.
+    ndarray of float64, shape (n, side, side)
+        A view of `columns`.
 
     Raises
     ------
     ValueError
-        There are no rows, the number of columns is not a square number, or a value is not an integer in 0-255.
+        There are no rows, or the number of columns is not a square number.
     """
     rows, pixels = columns.shape
     side = math.isqrt(pixels)
@@ -120,15 +120,7 @@ def as_images(columns: NDArray[np.float64]) -> NDArray[np.uint8]:
             f"{rows:,} rows of {pixels:,} pixel columns are not square images; there must be at least one row and a "
             "square number of columns, such as 784 for 28 x 28"
         )
-    with np.errstate(invalid="ignore"):
-        grey = columns.astype(np.uint8)
-    if not np.array_equal(grey, columns):
-        row, column = np.argwhere(grey != columns)[0]
-        raise ValueError(
-            f"the value in row {row + 1:,}, pixel column {column + 1:,} is {columns[row, column]:g}; "
-            "grey values must be integers from 0 to 255"
-        )
-    return grey.reshape(rows, side, side)
+    return columns.reshape(rows, side, side)
 
 
 def as_labels(target: NDArray[Any]) -> NDArray[Any]:

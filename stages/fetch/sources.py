@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.fetch import idx
+from stages.fetch import file_kinds, idx
 from stages.fetch.checks import Part, join
 from stages.fetch.download import deadline, download, no_room, split_address
 from stages.fetch.openml import from_openml
@@ -20,7 +20,7 @@ from stages.shared.errors import UserError
 from stages.shared.files.datasets import Raw
 from stages.shared.params.fetch_section import OpenML
 
-# The names of MNIST's files; EMNIST, Fashion-MNIST, KMNIST and others keep them.
+# The names of MNIST's files; Fashion-MNIST, KMNIST and others keep them.
 TRAIN_IMAGES = "train-images-idx3-ubyte"
 TRAIN_LABELS = "train-labels-idx1-ubyte"
 TEST_IMAGES = "t10k-images-idx3-ubyte"
@@ -75,6 +75,10 @@ def from_folder(folder: str) -> Raw:
 
     try:
         path = Path(folder).expanduser()
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(file_kinds.NEEDED)
+            raise UserError(f"fetch.source '{folder}' is not a folder, but {file_kinds.describe(start)}")
         if not path.is_dir():
             raise UserError(f"fetch.source '{folder}' is not a folder, an http(s) address, or openml")
         return _read_all(opened, folder)

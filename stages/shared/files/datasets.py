@@ -21,15 +21,16 @@ class Raw(NamedTuple):
 
     Attributes
     ----------
-    images : ndarray of uint8, shape (n, height, width)
-        Grey values, 0-255; the official training rows first, then the official test rows.
+    images : ndarray, shape (n, height, width)
+        Grey values, the official training rows first, then the official test rows: in data/raw uint8, 0-255; a source
+        may have other numbers.
     labels : ndarray, shape (n,)
         uint8 if all labels are integers in 0-255, int64 for other integers, else fixed-width strings.
     train_rows : int or None
         Number of official training rows; None if the data set has no official division.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[Any]
     train_rows: int | None
 

@@ -39,7 +39,7 @@ class OpenML(Settings):
 
 
 class Checksums(Settings):
-    """SHA-256 of the bytes of the fetched arrays (row-major, without a header); null is not checked."""
+    """SHA-256 of the bytes of the arrays in data/raw (row-major, without a header); null is not checked."""
 
     images: Sha256 | None = None
     labels: Sha256 | None = None
@@ -53,6 +53,15 @@ class Fetch(Settings):
 
     openml: OpenML | None = None
     """The data set, if the source is "openml"."""
+
+    max_value: Annotated[float, Field(gt=0)] = 255
+    """Grey value of white in the source: 255, 16 for scikit-learn's digits, 1 for values from 0 to 1."""
+
+    inverted: bool = False
+    """Whether the source has dark digits on a light ground; they are stored light on dark, as MNIST's."""
+
+    transposed: bool = False
+    """Whether the source has images that are transposed, as EMNIST's; they are stored upright."""
 
     sha256: Checksums | None = None
     """Expected checksums of the arrays."""
