@@ -129,6 +129,28 @@ def test_text_files_of_a_run_end_in_one_newline_and_have_no_trailing_blanks(fini
     assert [path for path, text in texts.items() if text and not text.endswith(b"\n")] == []
 
 
+# Back to the last commit
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_the_command_of_the_readme_takes_back_a_run_that_added_a_model(
+    finished: Project, tmp_path: Path, staged: bool
+) -> None:
+    [command] = re.findall(r"<!-- back -->\n\n```sh\n(.*)\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
+    project = finished.copy(tmp_path / "project")
+    for name in ("params.yaml", "dvc.lock"):
+        with (project.folder / name).open("a") as file:
+            file.write("# edited\n")
+    project.succeed("git", "add", "dvc.lock")  # as DVC does with core.autostage
+    for name in ("reports/metrics/new.json", "reports/pictures/weights/new.hidden.png"):
+        (project.folder / name).touch()
+    if staged:
+        project.succeed("git", "add", "--all")
+    project.succeed("bash", "-c", command)
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    assert "up to date" in project.succeed("dvc", "status").output
+
+
 # Clones and folders
 
 

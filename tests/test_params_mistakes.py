@@ -85,7 +85,10 @@ def test_a_file_that_is_not_a_mapping_of_sections(
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert said(read) == "params.yaml is missing; restore it with 'git checkout params.yaml'"
+    assert said(read) == (
+        "params.yaml is missing; restore it with 'git checkout HEAD -- params.yaml' or, if it was never committed, "
+        "from the archive that the project came from"
+    )
     Path("params.yaml").mkdir()
     assert said(read) == f"cannot read params.yaml: {os.strerror(21)}"
 

@@ -33,7 +33,10 @@ def read(path: Path = PARAMS) -> CommentedMap:
     try:
         content = YAML().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; restore it with 'git checkout {path}'") from None
+        raise UserError(
+            f"{path} is missing; restore it with 'git checkout HEAD -- {path}' or, if it was never committed, "
+            "from the archive that the project came from"
+        ) from None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from None
     except MarkedYAMLError as error:
