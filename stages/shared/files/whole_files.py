@@ -111,7 +111,7 @@ def reading(path: Path, remedy: str = "; delete it and run 'dvc repro', which re
     require_file(path)
     try:
         yield
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:  # readers raise almost any exception for a truncated or altered file
         # Keras writes the whole configuration of a layer before the reason.
