@@ -10,13 +10,16 @@ from sklearn.utils import _param_validation as validation
 
 from stages.check_params.structure import Params
 from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.params.settings import NAME, RESERVED
 from stages.shared.process.run import run
 from tools.generated_file import write_or_check
 
 SCHEMA = Path("params.schema.json")
 
-# As `names_of` in stages/shared/params/settings.py.
-NAME = "^(?=.*[A-Za-z0-9])(?=.*[^0-9])[A-Za-z0-9_][A-Za-z0-9_-]*$"
+NOT_DIGITS = "(?=.*[^0-9])"
+# Its patterns have no flags for upper and lower case.
+RESERVED_NAME = "|".join("".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in name) for name in RESERVED)
+LAYER_NAME, MODEL_NAME = f"^{NOT_DIGITS}{NAME}$", f"^(?!({RESERVED_NAME})$){NOT_DIGITS}{NAME}$"
 
 Schema = dict[str, Any]
 
@@ -31,9 +34,8 @@ def schema() -> Schema:
     baselines["additionalProperties"] = _ref("Classifier")
     layers["additionalProperties"] = _ref("Layer")
     optimizer.update(_ref("Optimizer"))
-    for mapping in (layers, baselines, nets):
-        mapping["propertyNames"] = {"pattern": NAME}
-    layers["propertyNames"]["not"] = {"const": "image"}
+    baselines["propertyNames"] = nets["propertyNames"] = {"pattern": MODEL_NAME}
+    layers["propertyNames"] = {"pattern": LAYER_NAME, "not": {"const": "image"}}
     del definitions["Declared"]
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",

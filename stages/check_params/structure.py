@@ -11,7 +11,7 @@ from stages.shared.params.fetch_section import Fetch
 from stages.shared.params.mistakes import DeclarationError, Mistake, from_pydantic
 from stages.shared.params.nets_section import Nets
 from stages.shared.params.pictures_section import Pictures
-from stages.shared.params.settings import Settings
+from stages.shared.params.settings import Settings, same_files
 from stages.shared.params.split_section import Split
 from stages.shared.params.training_section import Training
 from stages.shared.params.yaml_file import Place, plain
@@ -52,9 +52,12 @@ def check_structure(content: CommentedMap) -> Params:
 
 def _wrong_references(params: Params) -> Iterator[Mistake]:
     baselines, nets = params.baselines.root, params.nets.root
+    lower = {name.lower(): name for name in baselines}
     for name in nets:
         if name in baselines:
             yield Mistake(("nets", name), "a baseline has this name too; the names of models must differ")
+        elif name.lower() in lower:
+            yield Mistake(("nets", name), same_files(name, lower[name.lower()]))
     models = [*baselines, *nets]
     if not models:
         yield Mistake(("nets",), "'baselines' and 'nets' are both empty; declare at least one model")

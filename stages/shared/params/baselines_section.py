@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import RootModel
 
 from stages.shared.params.declared import Declared
-from stages.shared.params.settings import load_section, names_of, one_of
+from stages.shared.params.settings import RESERVED, load_section, names_of, one_of
 
 
-class Baselines(RootModel[Annotated[dict[str, Declared], names_of("baseline")]]):
+class Baselines(RootModel[Annotated[dict[str, Declared], names_of("baseline", RESERVED)]]):
     """Name -> scikit-learn classifier, in the file's order."""
 
 

@@ -7,7 +7,7 @@ from pydantic import Field, RootModel, field_validator, model_validator
 from stages.shared.errors import unknown_name
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import error_below
-from stages.shared.params.settings import Settings, load_section, names_of, one_of
+from stages.shared.params.settings import RESERVED, Settings, load_section, names_of, one_of
 from stages.shared.params.training_section import Seed, Threads
 
 IMAGE = "image"
@@ -85,7 +85,7 @@ class Net(Settings):
         return self
 
 
-class Nets(RootModel[Annotated[dict[str, Net], names_of("net")]]):
+class Nets(RootModel[Annotated[dict[str, Net], names_of("net", RESERVED)]]):
     """Name -> neural network, in the file's order."""
 
 

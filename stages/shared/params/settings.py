@@ -1,6 +1,7 @@
 """Base of the sections of params.yaml: strict mappings, names of models and layers, reading a section."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
@@ -12,6 +13,12 @@ from stages.shared.params.yaml_file import plain, read
 
 Section = TypeVar("Section", bound=BaseModel)
 Model = TypeVar("Model")
+
+LONGEST_NAME = 64  # characters; a picture has the names of a model and a layer, and file systems allow 255 bytes
+# Keras allows no underscore at the beginning, and a command line no hyphen.
+NAME = rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST_NAME - 1}}}"
+# The picture of all learning curves, and devices of Windows.
+RESERVED = ("all-nets", "aux", "con", "nul", "prn", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
 
 
 class Settings(BaseModel):
@@ -83,31 +90,43 @@ def check_section(name: str, model: type[Section], content: CommentedMap) -> Sec
         raise DeclarationError(*(from_pydantic((name,), details) for details in error.errors())) from None
 
 
-def names_of(kind: str) -> BeforeValidator:
+def names_of(kind: str, reserved: Collection[str] = ()) -> BeforeValidator:
     """Return the validator of a mapping whose keys name models or layers.
 
-    It refuses names that DVC or a file name cannot hold: what is not a string, has characters other than ASCII letters,
-    digits, hyphens and underscores, consists of digits, or begins with a hyphen, as command-line options do.
+    Files are made of these names, so it refuses those that DVC, Keras or a file system cannot hold: what is not a
+    string, does not match `NAME`, consists of digits, is reserved, or differs from another one only in case.
 
     Parameters
     ----------
     kind : str
         What the keys name, for messages.
+    reserved : collection of str
+        Names that are refused in any case, in lower case.
     """
 
     def check(value: Any) -> Any:
+        earlier: dict[str, str] = {}
         for name in value if isinstance(value, dict) else ():
             text = str(name)
-            allowed = text.isascii() and text.replace("-", "").replace("_", "").isalnum()
-            if not isinstance(name, str) or not allowed or text.isdigit() or text.startswith("-"):
-                raise error_below(
-                    (name,),
-                    f"{describe(name)} cannot be the name of a {kind}; allowed are letters, digits, hyphens and "
-                    "underscores, not digits alone, and no hyphen at the beginning",
-                )
+            refused = f"{describe(name)} cannot be the name of a {kind}"
+            if not isinstance(name, str) or not re.fullmatch(NAME, text) or text.isdigit():
+                allowed = f"at most {LONGEST_NAME} letters, digits, hyphens and underscores, a letter or digit first"
+                raise error_below((name,), f"{refused}; allowed are {allowed}, and not digits alone")
+            if text.lower() in reserved:
+                raise error_below((name,), f"{refused}: files of this name belong to the pipeline or to Windows")
+            if (other := earlier.setdefault(text.lower(), text)) != text:
+                raise error_below((name,), same_files(text, other))
         return value
 
     return BeforeValidator(check)
+
+
+def same_files(name: str, other: str) -> str:
+    """Return the message about a name that differs from another one only in case."""
+    return (
+        f"'{name}' and '{other}' differ only in upper and lower case, and many disks would keep their files as one; "
+        "rename one of them"
+    )
 
 
 def one_of(models: Mapping[str, Model], name: str, kind: str) -> Model:
