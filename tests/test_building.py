@@ -18,6 +18,8 @@ from stages.shared.models import build_classifier
 from stages.shared.models.build_net import build, make_layer, make_optimizer
 from stages.shared.models.classifier_packages import settings_of
 from stages.shared.models.fourier_conv2d import plain
+from stages.shared.models.keras_objects import classes_of
+from stages.shared.models.keras_objects import settings_of as setting_names
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import line_numbers
@@ -320,6 +322,28 @@ REGULARIZER = {"class": "Dense", "units": 3, "kernel_regularizer": None}
         ({"class": "TFSMLayer", "filepath": "folder"}, ".class", ("'TFSMLayer'", "code")),
         ({"class": "TorchModuleWrapper"}, ".class", ("'TorchModuleWrapper'", "code")),
         ({"class": "InputLayer", "shape": [3]}, ".class", ("'InputLayer'", "'image'")),
+        ({"class": "MixUp"}, ".class", ("'MixUp'", "labels")),
+        ({"class": "Pipeline", "layers": [{"class": "CutMix"}]}, ".layers.0.class", ("'CutMix'", "labels")),
+        *(
+            ({"class": name}, ".class", (f"'{name}'", "grey"))
+            for name in ("RandomColorDegeneration", "RandomGrayscale", "RandomHue", "RandomSaturation")
+        ),
+        ({"class": "Equalization"}, ".class", ("'Equalization'", "Keras")),
+        ({"class": "MaxNumBoundingBoxes", "max_boxes": 2}, ".class", ("'MaxNumBoundingBoxes'", "boxes")),
+        ({"class": "Normalization"}, ".mean", ("missing", "Normalization")),
+        ({"class": "Normalization", "mean": 0.1}, ".variance", ("missing", "Normalization")),
+        ({"class": "Discretization", "num_bins": 3}, ".bin_boundaries", ("missing", "Discretization")),
+        ({"class": "StringLookup"}, ".vocabulary", ("missing", "StringLookup")),
+        (
+            {"class": "RandomBrightness", "factor": 0.2, "value_range": [0, 255]},
+            ".value_range",
+            ("[0, 255]", "[0, 1]"),
+        ),
+        (
+            {"class": "TimeDistributed", "layer": {"class": "AutoContrast", "value_range": [-1, 1]}},
+            ".layer.value_range",
+            ("[-1, 1]", "[0, 1]"),
+        ),
         ({"class": "Flaten"}, ".class", ("'Flaten'", "'Flatten'")),
         ({"class": "Dense", "unit": 3}, ".unit", ("Dense", "'unit'", "'units'")),
         ({"class": "Flatten", "name": "y"}, ".name", ("'layer'",)),
@@ -389,6 +413,32 @@ def test_layers_and_settings_that_are_not_keras(layer: dict[str, Any], key: str,
         make_layer("layer", Layer.model_validate(layer), 3, "float32", (*WHERE, "layers", "layer"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [name for name, cls in classes_of(keras.layers, keras.layers.Layer).items() if "value_range" in setting_names(cls)],
+)
+@pytest.mark.parametrize("declared", [{}, {"value_range": [0.0, 1.0]}], ids=["default", "declared"])
+def test_a_layer_with_a_value_range_takes_images_of_0_to_1(name: str, declared: dict[str, Any]) -> None:
+    needed = {"RandomPosterization": {"factor": 4}, "RandomBrightness": {"factor": 0.1}}
+    factor = {"factor": 0.1} if name in ("RandomContrast", "RandomSharpness") else needed.get(name, {})
+    layer = {"class": name, **factor, **declared}
+    pipeline = Layer.model_validate({"class": "Pipeline", "layers": [layer]})
+    made = make_layer("layer", Layer.model_validate(layer), 3, "float32", (*WHERE, "layers", "layer"))
+    nested = make_layer("layer", pipeline, 3, "float32", (*WHERE, "layers", "layer")).layers[0]
+    assert [tuple(each.value_range) for each in (made, nested)] == [(0, 1), (0, 1)]
+
+
+def test_layers_that_change_images_compute_in_full_precision() -> None:
+    layers = {"elastic": {"class": "RandomElasticTransform"}, "flatten": FLATTEN, "output": SOFTMAX}
+    mixed = with_precision("mixed_bfloat16", **layers)
+    assert [layer.compute_dtype for layer in mixed.layers[1:]] == ["float32", "bfloat16", "float32"]
+
+
+def test_a_layer_on_which_the_output_does_not_depend() -> None:
+    with refused(f"{NET}.layers.aside", "depend", "'inputs'"):
+        built(flatten=FLATTEN, aside={"class": "Dense", "units": 3}, output={**SOFTMAX, "inputs": "flatten"})
+
+
 def test_a_kernel_larger_than_its_input() -> None:
     filters = {"class": "Conv2D", "filters": 2, "kernel_size": [5, 5]}
     with refused(f"{NET}.layers.second.kernel_size", "Conv2D", "(None, 4, 4, 2)", "5 x 5", "4 x 4"):
@@ -405,6 +455,7 @@ def test_a_dilated_kernel_covers_the_pixels_between() -> None:
     ("layer", "key", "words"),
     [
         ({"class": "MaxPooling2D", "pool_size": 9}, "pool_size", ("9 x 9", "8 x 8")),
+        ({"class": "AdaptiveMaxPooling2D", "output_size": 9}, "output_size", ("9 x 9", "8 x 8")),
         ({"class": "MaxPooling2D", "strides": 0}, "class", ("zero",)),
         ({"class": "Reshape", "target_shape": [7]}, "class", ("size",)),
         ({"class": "LSTM", "units": 3}, "class", ("ndim=3", "ndim=4")),
@@ -464,9 +515,9 @@ def test_an_output_that_is_not_a_probability_distribution(settings: dict[str, An
 
 
 def test_a_net_that_cannot_compute() -> None:
-    # Only a value shows that the table of StringLookup has no entry, never a shape.
+    # Only values show that the images are too small for the windows of a spectrogram, never a shape.
     with refused(NET, "compute"):
-        built(words={"class": "StringLookup"}, flatten=FLATTEN, output=SOFTMAX)
+        built(sound={"class": "MelSpectrogram"}, flatten=FLATTEN, output=SOFTMAX)
 
 
 COSINE = {"class": "CosineDecay", "initial_learning_rate": 0.1, "decay_steps": "step"}
@@ -484,6 +535,10 @@ SCHEDULE = {"class": "ExponentialDecay", "initial_learning_rate": "high", "decay
         ({"class": "Adam", "learning_rate": COSINE}, ".learning_rate", ("CosineDecay", "'str'")),
         ({"class": "Adam", "learning_rate": SCHEDULE}, ".learning_rate", ("ExponentialDecay",)),
         ({"class": "SGD", "momentum": 3}, ".momentum", ("3", "SGD", "[0, 1]")),
+        ({"class": "Adam", "use_ema": True}, ".use_ema", ("averages", "validated")),
+        ({"class": "Adam", "ema_momentum": 0.9}, ".ema_momentum", ("averages", "validated")),
+        ({"class": "Adam", "ema_overwrite_frequency": 5}, ".ema_overwrite_frequency", ("averages", "validated")),
+        ({"class": "LossScaleOptimizer", "inner_optimizer": {"class": "Adam"}}, ".class", ("'LossScaleOptimizer'",)),
         (
             {"class": "Adam", "learning_rate": {"class": "L1"}},
             ".learning_rate.class",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stages.check_models import fitting_data, trial_fit
@@ -12,6 +13,8 @@ from stages.check_params.classes import check_classes
 from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
 from stages.shared.models import build_classifier
+from stages.shared.models.build_net import build
+from stages.shared.models.training_step import not_finite_layer
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import line_numbers
@@ -79,6 +82,87 @@ def test_mistakes_of_several_models_name_their_lines(edited_params: Callable[...
         check_models(*declared, params.pictures.weights)
     for message, mistake in zip(str(caught.value).splitlines(), mistakes, strict=True):
         assert re.fullmatch(mistake.pattern(text), message)
+
+
+# A training step
+
+
+def net_of(*layers: dict[str, Any], **settings: Any) -> Net:
+    """Declare a net of these layers, which are named a, b, c, and an output."""
+    output = {"class": "Dense", "units": "classes", "activation": "softmax"}
+    named = {**dict(zip("abc", layers, strict=False)), "flatten": {"class": "Flatten"}, "output": output}
+    return Net.model_validate({"layers": named, "epochs": 1, "batch_size": 32, **settings})
+
+
+CONV = {"class": "Conv2D", "filters": 2, "kernel_size": 3}
+
+
+@pytest.mark.parametrize(
+    ("layer", "place", "words"),
+    [
+        ({"class": "RandomShear", "x_factor": 0.1}, ".a.class", ("RandomShear", "loaded", "[0, 1.0]")),
+        ({"class": "RandomColorJitter", "hue_factor": 0.1}, ".a.class", ("RandomColorJitter", "training", "3")),
+        (
+            CONV | {"kernel_regularizer": "orthogonal_regularizer"},
+            ".a.kernel_regularizer",
+            ("OrthogonalRegularizer", "Conv2D", "rank 2"),
+        ),
+        (
+            CONV | {"kernel_constraint": {"class": "MaxNorm", "axis": 7}},
+            ".a.kernel_constraint",
+            ("MaxNorm", "Conv2D", "7"),
+        ),
+        ({"class": "Rescaling", "scale": 1 / 255}, ".a", ("Rescaling", "0-1", "0.00392")),
+        ({"class": "Rescaling", "scale": 1 / 127.5, "offset": -1}, ".a", ("Rescaling", "0-1", "-1", "-0.992")),
+        ({"class": "Rescaling", "scale": 255}, ".a", ("Rescaling", "0-1", "0", "255")),
+        ({"class": "Normalization", "mean": 33.0, "variance": 6000.0}, ".a", ("Normalization", "0-1")),
+    ],
+)
+def test_a_net_that_could_not_be_trained_or_loaded(layer: dict[str, Any], place: str, words: tuple[str, ...]) -> None:
+    with refused(f"nets.x.layers{place}", *words):
+        check_models({}, {"x": net_of(layer)}, {})
+
+
+@pytest.mark.parametrize(
+    ("settings", "place", "words"),
+    [
+        ({"optimizer": {"class": "SGD", "learning_rate": 1e38}}, "optimizer", ("not finite", "learning rate")),
+        (
+            {"optimizer": {"class": "SGD", "gradient_accumulation_steps": 1576}},
+            "optimizer.gradient_accumulation_steps",
+            ("1576", "1575 steps"),
+        ),
+    ],
+)
+def test_an_optimiser_that_would_not_train(settings: dict[str, Any], place: str, words: tuple[str, ...]) -> None:
+    with refused(f"nets.x.{place}", *words):
+        check_models({}, {"x": net_of(**settings)}, {})
+
+
+def test_a_net_without_trainable_weights() -> None:
+    layers = {"mean": {"class": "GlobalAveragePooling2D"}, "same": {"class": "RepeatVector", "n": 10}}
+    output = {"flatten": {"class": "Flatten"}, "output": {"class": "Softmax"}}
+    with refused("nets.x.layers", "trained"):
+        check_models({}, {"x": Net.model_validate({"layers": layers | output, "epochs": 1, "batch_size": 9})}, {})
+
+
+def test_a_layer_whose_output_is_not_finite_is_named() -> None:
+    model = build(
+        "x", declared := net_of({"class": "Rescaling", "scale": 3e38}, {"class": "Rescaling", "scale": 9}), 8, 8, 4
+    )
+    images = np.ones((2, 8, 8, 1), np.float32)
+    layer = not_finite_layer(model, images)
+    assert layer is model.get_layer("b") and list(declared.layers)[1] == "b"
+    model.get_layer("output").kernel.assign(np.full((64, 4), np.nan))
+    assert not_finite_layer(model, np.zeros_like(images)) is None, "the weights may come from the learning rate"
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [{"class": "Rescaling", "scale": 2.0, "offset": -1.0}, {"class": "Normalization", "mean": 0.13, "variance": 0.1}],
+)
+def test_usual_scales_pass(layer: dict[str, Any]) -> None:
+    check_models({}, {"x": net_of(layer)}, {})
 
 
 # Pictures

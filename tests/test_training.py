@@ -231,6 +231,27 @@ def test_weights_that_are_not_finite_are_not_kept(small: Set) -> None:
     assert message.startswith("tiny: epoch 1: the weights are not finite; ")
 
 
+def test_a_layer_that_returns_nan_is_named_in_place_of_the_learning_rate(small: Set) -> None:
+    # In bfloat16, one of 128 random numbers is exactly 0, which this layer divides by.
+    settings = TINY.model_dump(by_alias=True)
+    elastic = {"class": "RandomElasticTransform", "dtype": "bfloat16"}
+    declared = Net.model_validate(settings | {"layers": {"elastic": elastic, **settings["layers"]}})
+    model = build("tiny", declared, 8, 8, 4)
+    with pytest.raises(
+        UserError, match=r"^tiny: epoch \d+: .* not finite; layer 'elastic' \(RandomElasticTransform\).*bfloat16"
+    ):
+        train(
+            model,
+            make_optimizer(TINY.optimizer, 9, PLACE),
+            *small,
+            None,
+            epochs=99,
+            batch_size=5,
+            patience=None,
+            name="tiny",
+        )
+
+
 def test_out_of_memory_in_a_step_names_the_net_and_a_remedy(small: Set) -> None:
     layers = {"up": {"class": "UpSampling2D", "size": 10**6}, "mean": {"class": "GlobalAveragePooling2D"}}
     output = {"class": "Dense", "units": "classes", "activation": "softmax"}

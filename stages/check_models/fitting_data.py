@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Set
 
 from stages.check_models import trial_fit
 from stages.check_models.net_checks import check_probabilities, check_step
+from stages.check_models.trial_step import check_training
 from stages.shared.errors import one_line
 from stages.shared.models import build_classifier
 from stages.shared.models.build_net import make_optimizer
@@ -12,7 +13,7 @@ from stages.shared.models.classifier_packages import PACKAGES, package_of
 from stages.shared.models.drawable_weights import net_weights
 from stages.shared.models.memory_estimate import build_within_memory
 from stages.shared.params.declared import Declared
-from stages.shared.params.mistakes import DeclarationError, Mistake
+from stages.shared.params.mistakes import DeclarationError, Mistake, declaration_error
 from stages.shared.params.nets_section import Net
 from stages.shared.params.pictures_section import MAPS_AT_MOST, WeightMap
 from stages.shared.params.yaml_file import Place
@@ -28,7 +29,7 @@ def check_models(
     classes: int,
     seed: int,
 ) -> None:
-    """Build every declared model, untrained, and check the declared pictures of its weights.
+    """Build every declared model, try it, and check the declared pictures of its weights.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ def check_models(
     ------
     DeclarationError
         All mistakes: layers that do not fit the images, outputs that do not fit the classes, nets that are too large
-        for the memory, classifiers that cannot be saved, pictures that would not be drawn as declared.
+        for the memory, models that cannot be trained or saved, pictures that would not be drawn as declared.
     """
     mistakes: list[Mistake] = []
     for name, baseline in baselines.items():
@@ -90,12 +91,17 @@ def _net_mistakes(
     height, width = image_size
     model = build_within_memory(name, net, rows=rows, height=height, width=width, classes=classes)
     check_probabilities(model, ("nets", name))
-    optimizer: Place = ("nets", name, "optimizer")
-    # The number of steps does not matter here.
-    check_step(make_optimizer(net.optimizer, net.epochs, optimizer), optimizer)
+    where: Place = ("nets", name, "optimizer")
+    optimizer = make_optimizer(net.optimizer, net.epochs, where)  # the number of steps does not matter here
+    check_step(optimizer, where)
+    steps, accumulated = net.epochs * math.ceil(rows / net.batch_size), optimizer.gradient_accumulation_steps or 1
+    if accumulated > steps:
+        text = f"is {accumulated}: training has only {steps} steps, so no weight would ever change"
+        raise declaration_error((*where, "gradient_accumulation_steps"), text)
     weights = net_weights(model, height, width)
     maps = {layer: len(drawn.maps) for layer, drawn in weights.items() if drawn.maps is not None}
     yield from picture_mistakes(name, pictures, maps, weights.keys() - maps)
+    check_training(name, net, model, optimizer)
 
 
 def picture_mistakes(

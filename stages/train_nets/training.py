@@ -15,12 +15,14 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from stages.shared.errors import UserError, one_line
+from stages.shared.models.training_step import compile_net, not_finite_layer
 from stages.shared.process.console import progress, say
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
 
 PREDICT_BATCH = 250  # rows; larger batches are not faster, and their layer outputs take more memory
+EXAMPLES, DRAWS = 4, 500  # images, and random numbers for them, with which a layer that returns NaN is looked for
 STEPS_AT_ONCE = 16  # steps between two returns to Python, which take longer than a step of a small net
 SUMMARY_COLUMNS = "120"  # wider than any table of Keras
 REMEDY = "try a lower learning rate or another initialisation"
@@ -73,12 +75,7 @@ def train(
     UserError
         A loss or a weight is not finite, or TensorFlow runs out of memory.
     """
-    model.compile(
-        optimizer=optimizer,
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=STEPS_AT_ONCE,
-    )
+    compile_net(model, optimizer, STEPS_AT_ONCE)
     callbacks: list[keras.callbacks.Callback] = []
     if patience is not None and validation is not None:
         callbacks.append(
@@ -91,7 +88,7 @@ def train(
                 epochs=epochs,
                 shuffle=False,  # `batches` shuffles
                 validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
-                callbacks=[*callbacks, _Monitor(name, epochs, advance)],
+                callbacks=[*callbacks, _Monitor(name, epochs, advance, images[:EXAMPLES, ..., np.newaxis])],
                 verbose=0,
             ).history
         except tf.errors.ResourceExhaustedError as error:
@@ -194,9 +191,9 @@ def summary(model: keras.Model) -> str:
 class _Monitor(keras.callbacks.Callback):
     """Reports progress, and stops training if a loss or a weight is not finite."""
 
-    def __init__(self, name: str, epochs: int, advance: Callable[[int], None]) -> None:
+    def __init__(self, name: str, epochs: int, advance: Callable[[int], None], examples: Images) -> None:
         super().__init__()
-        self._name, self._epochs, self._advance = name, epochs, advance
+        self._name, self._epochs, self._advance, self._examples = name, epochs, advance, examples
         self._steps = 0  # of this epoch
         self._epoch = 1
 
@@ -224,5 +221,9 @@ class _Monitor(keras.callbacks.Callback):
         )
 
     def _require_finite(self, values: Any, what: str) -> None:
-        if not np.isfinite(values).all():
-            raise UserError(f"{self._name}: epoch {self._epoch}: {what} not finite; {REMEDY}")
+        if np.isfinite(values).all():
+            return
+        layer, remedy = not_finite_layer(self.model, self._examples, DRAWS), REMEDY
+        if layer is not None:
+            remedy = f"layer '{layer.name}' ({type(layer).__name__}) returns such values, in {layer.compute_dtype}"
+        raise UserError(f"{self._name}: epoch {self._epoch}: {what} not finite; {remedy}")

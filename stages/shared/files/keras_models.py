@@ -47,12 +47,16 @@ def save_net(name: str, model: keras.Model) -> None:
     model : keras.Model
         A functional model with one input and one output.
     """
+    with replacing(NETS.path(name)) as temporary:
+        write_net(temporary, name, model)
+
+
+def write_net(path: Path, name: str, model: keras.Model) -> None:
+    """Write a net as `save_net` does, to any path that ends in .keras."""
     # A second model of the same layers that was never compiled has no optimizer.
     bare = keras.Model(model.inputs[0], model.outputs[0], name=name)
-    with replacing(NETS.path(name)) as temporary:
-        bare.save(temporary)
-        members = read_archive(temporary)
-        write_archive(temporary, [(member, _fixed(member, content)) for member, content in members])
+    bare.save(path)
+    write_archive(path, [(member, _fixed(member, content)) for member, content in read_archive(path)])
 
 
 def load_net(name: str) -> keras.Model:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from stages.shared.models.fourier_conv2d import FourierConv2D, check_supported
-from stages.shared.models.keras_objects import create, reason, substituted
+from stages.shared.models.keras_objects import classes_of, create, reason, settings_of, substituted
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import declaration_error, describe
 from stages.shared.params.nets_section import FULL_PRECISION, IMAGE, Net, Precision
@@ -57,6 +57,8 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
         inputs = [tensors[source] for source in declared.input_names or [previous]]
         shapes = " and ".join(str(tuple(tensor.shape)) for tensor in inputs)
         try:
+            if declared.class_.startswith("Adaptive") and _window_too_large(layer, inputs[0]):
+                raise ValueError  # TensorFlow would divide by zero, which ends the process
             output = layer(inputs[0]) if len(inputs) == 1 else _call_with_several(layer, inputs)
         except Exception as error:  # errors of Keras, TensorFlow and NumPy, of many types
             key, why = _window_too_large(layer, inputs[0]) or ("class", reason(error))
@@ -73,9 +75,15 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
         text = f"the output of the last layer is {tuple(output.shape)}; it must have one output per class"
         raise declaration_error((*where, "layers", last, "units"), f"{text}, (None, {classes}): write 'units: classes'")
     try:
-        return keras.Model(tensors[IMAGE], output, name=name)
+        model = keras.Model(tensors[IMAGE], output, name=name)
     except Exception as error:  # for example, no layer is connected to the input
         raise declaration_error(where, f"these layers do not form a net: {reason(error)}") from None
+    connected = {layer.name for layer in model.layers}
+    for layer_name in net.layers:
+        if layer_name not in connected:
+            text = "the output does not depend on this layer; leave it out, or name it in 'inputs' of a later layer"
+            raise declaration_error((*where, "layers", layer_name), text)
+    return model
 
 
 def make_layer(name: str, declared: Declared, classes: int, precision: Precision, where: Place) -> keras.layers.Layer:
@@ -99,7 +107,11 @@ def make_layer(name: str, declared: Declared, classes: int, precision: Precision
     DeclarationError
         The layer or one of its settings is unknown, or Keras refuses a value.
     """
-    settings = {"dtype": precision, **substituted(declared.settings, CLASSES, classes)}
+    settings = substituted(declared.settings, CLASSES, classes)
+    cls = classes_of(keras.layers, keras.layers.Layer).get(declared.class_, keras.layers.Layer)
+    if "dtype" not in settings and "dtype" in settings_of(cls):
+        # Positions in an image rounded to 8 bits, and random numbers that are exactly 0, would make NaN.
+        settings["dtype"] = FULL_PRECISION if ".image_preprocessing." in cls.__module__ else precision
     if "name" in settings:
         raise declaration_error((*where, "name"), f"leave it out; the layer's key, '{name}', is its name")
     method = settings.pop(METHOD, None)
@@ -160,9 +172,9 @@ def _call_with_several(layer: keras.layers.Layer, inputs: list[keras.KerasTensor
 def _window_too_large(layer: keras.layers.Layer, tensor: keras.KerasTensor) -> tuple[str, str] | None:
     """Return the setting of a kernel or pooling window that is larger than the layer's input, and a message."""
     sides = tuple(tensor.shape[1:-1])
-    for key in ("kernel_size", "pool_size"):
-        window = getattr(layer, key, None)
-        if not isinstance(window, tuple) or len(window) != len(sides) or getattr(layer, "padding", "") != "valid":
+    for key in ("kernel_size", "pool_size", "output_size"):
+        window, padding = getattr(layer, key, None), getattr(layer, "padding", "valid")
+        if not isinstance(window, tuple) or len(window) != len(sides) or padding != "valid":
             continue
         dilation = getattr(layer, "dilation_rate", (1,) * len(window))
         covered = [(size - 1) * rate + 1 for size, rate in zip(window, dilation, strict=True)]

@@ -17,7 +17,21 @@ FOREIGN = "loading a saved model would run code from outside Keras"
 REFUSED = {
     **dict.fromkeys(("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"), FOREIGN),
     "InputLayer": f"the net already has an input layer, '{IMAGE}'",
+    **dict.fromkeys(("MixUp", "CutMix"), "it mixes images, but not their labels"),
+    **dict.fromkeys(
+        ("RandomColorDegeneration", "RandomGrayscale", "RandomHue", "RandomSaturation"),
+        "it changes colours, and the images are grey",
+    ),
+    "Equalization": "Keras leaves it out of nets",
+    "MaxNumBoundingBoxes": "the images have no bounding boxes",
+    **dict.fromkeys(("LossScaleOptimizer", "MultiOptimizer"), "an optimiser cannot have another one as a setting"),
 }
+VALUE_RANGE = "value_range"
+IMAGE_RANGE = [0, 1]  # of the pixels; Keras's default is [0, 255]
+# Settings that Keras would compute from data by `adapt`, which the pipeline does not call.
+ADAPTED = ("bin_boundaries", "mean", "variance", "vocabulary")
+# Settings of an optimiser that change the weights after the last validation.
+AVERAGES = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
 # Ending of a setting's name -> module and base class of the object that it may hold.
 NESTED: dict[str, tuple[ModuleType, type]] = {
@@ -68,6 +82,18 @@ def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any
     for key in settings:
         if key not in accepted and key != "name":
             raise declaration_error((*where, key), unknown_name(key, accepted, f"setting of {name}:"))
+        if key in AVERAGES and settings[key]:
+            text = "leave it out; averages of the weights would be saved, but other weights validated"
+            raise declaration_error((*where, key), text)
+    if hasattr(classes[name], "adapt"):
+        for key in ADAPTED:
+            if key in accepted and settings.get(key) is None:
+                raise declaration_error((*where, key), f"missing; without it, {name} does not know the data")
+    if VALUE_RANGE in accepted:
+        settings = {VALUE_RANGE: IMAGE_RANGE, **settings}
+        if settings[VALUE_RANGE] != IMAGE_RANGE:
+            text = f"is {settings[VALUE_RANGE]}: must be {IMAGE_RANGE}, the range of the pixels, or left out"
+            raise declaration_error((*where, VALUE_RANGE), text)
     arguments = {key: _resolved(key, value, (*where, key)) for key, value in settings.items()}
     try:
         return classes[name](**arguments)
@@ -92,6 +118,8 @@ def settings_of(cls: type) -> set[str]:
             for parameter in inspect.signature(vars(base)["__init__"]).parameters.values():
                 if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                     accepted.add(parameter.name)
+            if parameter.kind is not parameter.VAR_KEYWORD:
+                break  # it passes none on to its base class
     return accepted - {"self", "name"}
 
 
@@ -112,7 +140,8 @@ def substituted(value: Any, word: str, number: int) -> Any:
 
 def reason(error: Exception) -> str:
     """Return the reason in a message of Keras, without its heading, arguments and bold type, as one line."""
-    text = re.sub(r"\x1b\[\d*m", "", str(error))
+    # Also without the configuration of a layer that cannot be loaded, and without TensorFlow's name of an operation.
+    text = re.sub(r"\x1b\[\d*m|\{\{.*?\}\}", "", str(error)).rpartition("Exception encountered: ")[2]
     heading, *paragraphs = text.split("\nArguments received")[0].split("\n\n")
     if heading.startswith("Exception encountered when calling") and paragraphs:
         heading = paragraphs[0]

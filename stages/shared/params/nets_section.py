@@ -63,8 +63,8 @@ class Net(Settings):
     """null trains all epochs and keeps the last weights."""
 
     precision: Precision = FULL_PRECISION
-    """Number format of the computation; mixed_bfloat16 keeps weights and the output layer in float32, and is faster
-    only on processors that multiply bfloat16."""
+    """Number format of the computation; mixed_bfloat16 keeps weights, the output layer and layers that change images
+    in float32, and is faster only on processors that multiply bfloat16."""
 
     seed: Seed | None = None
     """Overrides `training.seed`."""
