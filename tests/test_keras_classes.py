@@ -63,6 +63,8 @@ MORE: dict[str, dict[str, Any]] = {
     "RandomBrightness": {"factor": 0.2},
     "RandomContrast": {"factor": 0.2},
     "RandomRotation": {"factor": 0.2},
+    "RandomSharpness": {"factor": 0.2},
+    "RandomShear": {"x_factor": 0.1},
 }
 REFUSED = {  # by check-params or check-models
     *("GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells", "Wrapper"),

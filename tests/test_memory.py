@@ -70,7 +70,7 @@ def built(declared: Net, rows: int = 50_400) -> keras.Model:
 def refused(declared: Net) -> str:
     with pytest.raises(UserError) as caught:
         built(declared)
-    assert str(caught.value).startswith("params.yaml: nets.wide: ") and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("params.yaml: nets.wide") and "\n" not in str(caught.value)
     return str(caught.value)
 
 
@@ -130,6 +130,12 @@ def test_a_refused_net_is_forgotten(available: Callable[[float], None]) -> None:
     with pytest.raises(UserError):  # the second layer cannot be built, the first is too large
         built(net(FLATTEN, dense(10**12), {"class": "Conv2D", "filters": 1, "kernel_size": 3}))
     # Building the next net would give all pending weights their values.
+    assert built(NETS["softmax"]).count_params() == 7_850
+
+
+def test_an_initialiser_that_does_not_fit_its_weights_is_named_and_forgotten() -> None:
+    message = refused(net(FLATTEN, dense(4) | {"kernel_initializer": "stft"}))
+    assert message.startswith("params.yaml: nets.wide.layers.b.kernel_initializer: ") and "(784, 4)" in message
     assert built(NETS["softmax"]).count_params() == 7_850
 
 

@@ -1,12 +1,15 @@
 """Builds a net only if the memory to train it is available."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import keras
 import psutil
 import tensorflow as tf
 
 from stages.shared.models.build_net import build, make_optimizer
+from stages.shared.models.keras_objects import reason
 from stages.shared.params.mistakes import declaration_error
 from stages.shared.params.nets_section import Net
 
@@ -33,12 +36,30 @@ def build_within_memory(name: str, net: Net, *, rows: int, height: int, width: i
             needed = f"weights and optimiser {_gb(weights)}, largest layer output for {batch:,} images {_gb(output)}"
             text = f"training takes at least {_gb(weights + output)} of memory ({needed}), but {_gb(available)} are"
             raise declaration_error(("nets", name), f"{text} available; {remedy}, or free memory")
+        with _initialized(name, net, model), keras.StatelessScope():  # leaving it gives the weights their values
+            pass
     except Exception:
         keras.utils.clear_session(free_memory=False)  # else Keras would still give these weights their values
         raise
-    with keras.StatelessScope():  # leaving it gives the weights their values
-        pass
     return model
+
+
+@contextmanager
+def _initialized(name: str, net: Net, model: keras.Model) -> Iterator[None]:
+    """Name the initialiser that cannot give a weight its values."""
+    try:
+        yield
+    except Exception as error:  # of many types
+        for layer, declared in net.layers.items():
+            for key in declared.settings:
+                weight = getattr(model.get_layer(layer), key.removesuffix("_initializer"), None)
+                if key.endswith("_initializer") and isinstance(weight, keras.Variable):
+                    try:
+                        getattr(model.get_layer(layer), key)(weight.shape)
+                    except Exception as why:
+                        text = f"cannot be used for weights of the shape {tuple(weight.shape)}: {reason(why)}"
+                        raise declaration_error(("nets", name, "layers", layer, key), text) from None
+        raise declaration_error(("nets", name), f"the weights cannot get their first values: {reason(error)}") from None
 
 
 def least_memory(model: keras.Model, optimizer: keras.optimizers.Optimizer, batch: int) -> tuple[int, int]:
