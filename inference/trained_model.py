@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from inference import registered_models
-from stages.shared.errors import UserError, unknown_name
+from stages.shared.errors import UserError, one_line, unknown_name
 from stages.shared.files import paths
 from stages.shared.files.predictions import Predictions
 from stages.shared.files.skops_models import load_baseline_file
@@ -23,7 +24,8 @@ Predict = Callable[[Images], Predictions]
 
 NET, BASELINE = paths.NETS.suffix, paths.BASELINES.suffix
 
-SMALLEST_SIDE = 8  # pixels; fewer do not show a digit
+SIDES = range(8, 1001)  # pixels; fewer do not show a digit
+MOST_CLASSES = 10_000
 BATCH = 1000  # images; larger batches are not faster
 
 
@@ -98,16 +100,23 @@ def load_file(path: Path, classes: Path) -> Model:
     if path.suffix not in (NET, BASELINE):
         raise UserError(f"{path.name} is not a model file; only {NET} and {BASELINE} files are loaded")
     side, count, predict = (_load_net if path.suffix == NET else _load_baseline)(path)
-    if side < SMALLEST_SIDE:
-        raise UserError(
-            f"{path} takes images of {side} x {side} pixels; at least {SMALLEST_SIDE} x {SMALLEST_SIDE} are needed"
-        )
-    return Model(side, _class_names(classes, side, count), predict)
+    if side not in SIDES:
+        raise UserError(f"{path} takes images of {side:,} x {side:,} pixels; {SIDES[0]} to {SIDES[-1]:,} are supported")
+    if count > MOST_CLASSES:
+        raise UserError(f"{path} has the class code {count - 1:,}; at most {MOST_CLASSES:,} classes are supported")
+
+    def predict_or_explain(images: Images) -> Predictions:
+        try:
+            return predict(images)
+        except Exception as error:  # of many types: a file can hold any numbers, and memory can run out
+            raise UserError(f"{path} cannot predict: {one_line(error) or 'out of memory'}") from error
+
+    return Model(side, _class_names(classes, side, count), predict_or_explain)
 
 
 def _load_net(path: Path) -> tuple[int, int, Predict]:
     start_tensorflow()
-    from stages.shared.files.keras_models import load_net_file
+    from stages.shared.files.keras_models import largest_output, load_net_file
 
     net = load_net_file(path)
     inputs, outputs = getattr(net, "input_shape", None), getattr(net, "output_shape", None)
@@ -120,8 +129,13 @@ def _load_net(path: Path) -> tuple[int, int, Predict]:
                 "(None, side, side, 1), and return one value per class, (None, classes)"
             )
 
+    # A quarter, because an operation takes more memory than its output.
+    batch = psutil.virtual_memory().available // 4 // largest_output(net)
+
     def predict(images: Images) -> Predictions:
-        scores = np.asarray(net.predict(images[..., np.newaxis], batch_size=BATCH, verbose=0), np.float32)
+        scores = np.asarray(
+            net.predict(images[..., np.newaxis], batch_size=max(1, min(batch, BATCH)), verbose=0), np.float32
+        )
         # The file does not tell whether the values are probabilities.
         probable = bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
         return Predictions(scores.argmax(axis=1), scores, "probability" if probable else "decision")

@@ -31,6 +31,7 @@ from stages.shared.files.keras_models import NEW_SETTINGS, load_net, save_net
 from stages.shared.files.predictions import Predictions, load_predictions, save_predictions
 from stages.shared.files.skops_models import TRUSTED, load_baseline, save_baseline
 from stages.shared.models import build_classifier
+from stages.shared.process.run import peak_memory
 from tests.fixtures import saved_models
 from tests.fixtures.saved_models import CLASSIFIERS, NETS, fitted, rows
 from tests.fixtures.small_project import ROOT
@@ -343,6 +344,59 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(models: dict[str, Any], kind: s
     assert peak < BOMB / 10
     if kind != "predictions":
         assert ("unpack to 0.2 GB" if honest else f"'{member}'") in error
+
+
+def resized() -> keras.Model:
+    """Return a net of layers that change the size of an image, without weights for it."""
+    image = keras.Input((6, 6, 1), name="image")
+    padded = keras.layers.ZeroPadding2D(1, name="padded")(image)
+    larger = keras.layers.UpSampling2D(2, name="larger")(padded)
+    small = keras.layers.Resizing(6, 6, name="small")(larger)
+    pooled = keras.layers.AdaptiveAveragePooling2D(3, name="pooled")(small)
+    repeated = keras.layers.RepeatVector(2, name="repeated")(keras.layers.Flatten(name="flat")(pooled))
+    mean = keras.layers.GlobalAveragePooling1D(name="mean")(repeated)
+    return keras.Model(image, keras.layers.Dense(3, name="last")(mean), name="x")
+
+
+@pytest.mark.parametrize(
+    ("layer", "settings", "words"),
+    [
+        ("last", {"units": 2 * 10**9}, "last has units 2,000,000,000; at most 1,000,000"),
+        ("last", {"units": 10**6}, "declares 10,000,000 weights, and holds"),
+        ("padded", {"padding": [[400_000, 0], [0, 400_000]]}, "output for one image takes 2,560.1 GB"),
+        ("larger", {"size": [10**6, 10**6]}, "output for one image takes 256,000.0 GB"),
+        ("small", {"height": 10**6, "width": 10**6}, "output for one image takes 4,000.0 GB"),
+        ("pooled", {"output_size": [10**9, 1]}, "pooled has output_size 1,000,000,000; at most 1,000,000"),
+        ("repeated", {"n": 10**12}, "repeated has n 1,000,000,000,000; at most 1,000,000"),
+    ],
+)
+def test_a_net_that_takes_more_memory_than_its_file_accounts_for(
+    layer: str, settings: dict[str, Any], words: str
+) -> None:
+    save_net("x", resized())
+    load_net("x")
+
+    def enlarge(content: bytes) -> bytes:
+        config = json.loads(content)
+        next(part for part in config["config"]["layers"] if part["name"] == layer)["config"].update(settings)
+        return json.dumps(config).encode()
+
+    change_member(NET, "config.json", enlarge)
+    before = peak_memory()
+    error = error_of(load_net, "x")
+    assert error.startswith(f"{NET} cannot be read: ") and words in error
+    assert peak_memory() - before < 100_000_000
+    save_net("x", resized())
+    load_net("x")  # a refused net leaves nothing behind
+
+
+def test_weights_that_are_larger_than_their_file(models: dict[str, Any]) -> None:
+    save_net("x", models["chain"])
+    empty = io.BytesIO()
+    with h5py.File(empty, "w") as file:
+        file.create_dataset("layers/dense/vars/0", (10**9,), "float32", chunks=(10**6,))
+    change_member(NET, "model.weights.h5", lambda _: empty.getvalue())
+    assert "its weights would unpack to 4.0 GB" in error_of(load_net, "x")
 
 
 # Classifiers that are refused

@@ -645,6 +645,15 @@ def test_a_model_that_does_not_take_images_is_rejected(
     save_baseline("named", KNeighborsClassifier(1).fit(X[:, :49], y.astype(str)))
     save_baseline("raw", KNeighborsClassifier(1))
     save_baseline("tiny", KNeighborsClassifier(1).fit(X[:, :49], y))
+    # Numbers that a damaged or hostile file can hold, and that take more memory than there is.
+    for name, numbers in {
+        "huge": {"n_features_in_": 10**12},
+        "codes": {"classes_": np.array([0, 1, 2**40])},
+        "many": {"n_neighbors": 10**9},
+    }.items():
+        square = KNeighborsClassifier(1).fit(np.eye(64, dtype=np.float32), np.arange(64) % 3)
+        vars(square).update(numbers)
+        save_baseline(name, square)
     image = keras.Input((28, 20, 1))
     save_net("oblong", keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(image))))
     for name in ("models/nets/text.keras", "models/baselines/text.skops"):
@@ -653,7 +662,10 @@ def test_a_model_that_does_not_take_images_is_rejected(
         "models/baselines/wide.skops": "60 values",
         "models/baselines/named.skops": "codes from 0",
         "models/baselines/raw.skops": "fitted",
-        "models/baselines/tiny.skops": "7 x 7 pixels; at least 8 x 8",
+        "models/baselines/tiny.skops": "7 x 7 pixels; 8 to 1,000 are supported",
+        "models/baselines/huge.skops": "1,000,000 x 1,000,000 pixels; 8 to 1,000 are supported",
+        "models/baselines/codes.skops": "class code 1,099,511,627,776; at most 10,000 classes",
+        "models/baselines/many.skops": "cannot predict: Expected n_neighbors <= n_samples_fit",
         "models/nets/oblong.keras": "(None, 28, 20, 1)",
         "models/nets/text.keras": "",
         "models/baselines/text.skops": "",

@@ -1,13 +1,17 @@
 """Trained nets as .keras files that plain Keras loads, with the same bytes in every process."""
 
 import inspect
+import io
 import json
+import math
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
+import psutil
 
 from stages.shared.errors import UserError
 from stages.shared.files.paths import NETS
@@ -30,6 +34,8 @@ PARTS = (
 VALUES = ("__keras_tensor__", "__tensor__", "__numpy__", "__tuple__", "__slice__", "__ellipsis__")
 # Layers that contain or load code.
 FOREIGN = ("Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper")
+# Of whole numbers in the settings of a layer: some layers allocate memory or loop by them without having weights.
+LARGEST_SETTING = 1_000_000
 # Settings that Keras got after 3.5, with their defaults. An older version refuses a file that has them.
 NEW_SETTINGS: dict[str, Any] = {
     **dict.fromkeys(("input_axes", "output_axes", "quantization_config", "renorm_clipping", "sliding_window")),
@@ -80,15 +86,48 @@ def load_net_file(path: Path) -> keras.Model:
     Raises
     ------
     UserError
-        The file is missing, damaged, a zip bomb, saved by another version of Keras, or not a net of Keras's layers.
+        The file is missing, damaged, a zip bomb, saved by another version of Keras, not a net of Keras's layers, or
+        takes more memory than it has weights for, or than is available for one image.
     """
     with reading(path, remedy=""):
         check_archive(path)
         if mismatch := made_by_another_version(path):
             raise UserError(f"{path} {mismatch}; train the net again, or install that version")
         with zipfile.ZipFile(path) as archive:
-            _check_parts(json.loads(archive.read("config.json")))
+            config, weights = json.loads(archive.read("config.json")), archive.read("model.weights.h5")
+        _check_parts(config)
+        _check_size(config, weights)
         return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def largest_output(model: keras.Model) -> int:
+    """Return the size of the largest output of a layer for one image, in bytes of float32."""
+    nodes = [node for layer in model._flatten_layers() for node in layer._inbound_nodes]
+    shapes = [tensor.shape[1:] for node in nodes for tensor in node.output_tensors]
+    return 4 * max(math.prod(side or 1 for side in shape) for shape in shapes)
+
+
+def _check_size(config: dict[str, Any], weights: bytes) -> None:
+    """Raise ValueError if a net takes more memory than its file accounts for; nothing of that size is allocated."""
+    with h5py.File(io.BytesIO(weights)) as file:
+        sizes: list[int] = []
+        file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
+    if sum(sizes) > len(weights):
+        raise ValueError(f"its weights would unpack to {sum(sizes) / 1e9:,.1f} GB")
+    try:
+        with keras.StatelessScope(initialize_variables=False):  # the weights have shapes, but no values yet
+            model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=True)
+        if model.count_params() > len(weights):
+            raise ValueError(f"it declares {model.count_params():,} weights, and holds {len(weights):,} bytes of them")
+        needed, available = largest_output(model), psutil.virtual_memory().available
+        if needed > available:
+            text = f"a layer's output for one image takes {needed / 1e9:,.1f} GB of memory"
+            raise ValueError(f"{text}, and {available / 1e9:,.1f} GB are available")
+    except Exception:
+        keras.utils.clear_session(free_memory=False)  # else Keras would still give these weights their values
+        raise
+    with keras.StatelessScope():  # leaving it gives the weights their values
+        pass
 
 
 def _check_parts(config: Any) -> None:
@@ -107,6 +146,12 @@ def _check_parts(config: Any) -> None:
         cls = getattr(sys.modules.get(module), name, None) if module.split(".")[0] == "keras" else None
         if name in FOREIGN or not inspect.isclass(cls) or not issubclass(cls, PARTS):
             raise ValueError(f"{module}.{name} is not a part of a net that can be loaded safely")
+        settings = part["config"] if isinstance(part.get("config"), dict) else {}
+        for key, value in settings.items():
+            numbers = [number for number in (value if isinstance(value, list) else [value]) if isinstance(number, int)]
+            if key != "seed" and max(numbers, default=0) > LARGEST_SETTING:
+                text = f"{settings.get('name', name)} has {key} {max(numbers):,}"
+                raise ValueError(f"{text}; at most {LARGEST_SETTING:,} is supported")
 
 
 def _fixed(member: str, content: bytes) -> bytes:
