@@ -182,6 +182,7 @@ def test_images_as_other_sources_store_them_give_the_same_models(project: Projec
     assert project.repro() == ["check-params", "fetch"], "so predict reads upright digits as before"
 
 
+@pytest.mark.slow
 def test_without_a_validation_set_all_epochs_are_trained(project: Project) -> None:
     project.edit(lambda params: params["split"].update(validation=0.0))
     project.edit(lambda params: [params["nets"].pop("convolution"), params["baselines"].pop("linear")])
