@@ -8,9 +8,7 @@ from stages.shared.errors import UserError, one_line
 from stages.shared.files.paths import CLASSES
 
 # FOLDER: comes first if dvc.yaml is not at the root of the repository.
-NAME = re.compile(
-    r"(?P<artifact>((?P<folder>[\w./-]+):)?[\w/-]+)(@(?P<version>latest|v\d[\w.+-]*)|#(?P<stage>[\w/-]+))?"
-)
+NAME = re.compile(r"(?P<artifact>([\w./-]+:)?[\w/-]+)(@(?P<version>latest|v\d[\w.+-]*)|#(?P<stage>[\w/-]+))?")
 
 
 def is_artifact(name: str) -> bool:
@@ -38,13 +36,15 @@ def locate(artifact: str, repo: str | None) -> tuple[str, str | None]:
         The root of the repository, if the project is a folder of it; otherwise as given.
     """
     start = Path(repo or ".").resolve()
-    root, project = (
-        next((folder for folder in (start, *start.parents) if (folder / name).exists()), start)
-        for name in (".git", ".dvc")
-    )
-    if root == project or not project.is_relative_to(root):
-        return artifact, repo
-    return artifact if ":" in artifact else f"{project.relative_to(root).as_posix()}:{artifact}", str(root)
+    root, project = _nearest(start, ".git"), _nearest(start, ".dvc")
+    if start.exists() and root and project and root in project.parents:  # a URL does not exist as a path
+        return artifact if ":" in artifact else f"{project.relative_to(root).as_posix()}:{artifact}", str(root)
+    return artifact, repo
+
+
+def _nearest(start: Path, name: str) -> Path | None:
+    """Return the first folder, from `start` upwards, that contains a file or folder of this name."""
+    return next((folder for folder in (start, *start.parents) if (folder / name).exists()), None)
 
 
 def fetch(name: str, repo: str | None, folder: Path) -> tuple[Path, Path]:

@@ -109,7 +109,7 @@ def load_file(path: Path, classes: Path) -> Model:
         try:
             return predict(images)
         except Exception as error:  # of many types: a file can hold any numbers, and memory can run out
-            raise UserError(f"{path} cannot predict: {one_line(error) or 'out of memory'}") from error
+            raise UserError(f"{path} cannot predict: {one_line(error) or type(error).__name__}") from error
 
     return Model(side, _class_names(classes, side, count), predict_or_explain)
 

@@ -285,6 +285,12 @@ def test_a_model_of_a_project_in_a_folder_is_registered_and_fetched_with_the_fol
     monkeypatch.chdir(tmp_path)
     for repo, name in ((outer, "digits:model"), (folder, "model"), (folder, "digits:model")):
         assert fetch(name, str(repo), tmp_path)[0].is_file()
+    # Another repository's URL has nothing to do with the current folder.
+    git(tmp_path, "clone", "--quiet", str(project), "other")
+    git(tmp_path / "other", "tag", "--annotate", "--message", "a version", "model@v3.0.0")
+    monkeypatch.chdir(folder)
+    assert fetch("model@v3.0.0", (tmp_path / "other").as_uri(), tmp_path)[0].is_file()
+    monkeypatch.chdir(tmp_path)
     # Registered without the folder, a version cannot be fetched.
     git(outer, "tag", "--annotate", "--message", "a version", "model@v2.0.0")
     with pytest.raises(UserError, match=r"has no artifact 'digits:model@v2\.0\.0'"):
