@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -526,6 +525,8 @@ def test_openml_does_not_have_it(dataset: dict[str, Any], facts: list[str], site
         (DESCRIPTION, Answer(b"{}"), "data_set_description"),
         (DESCRIPTION, Answer(b"gone", 410), "410"),
         (ARFF, Answer(b"@DATA"), "md5"),
+        (ARFF, Answer(b"@DATA", headers={"Content-Encoding": "gzip"}), "Not a gzipped file (b'@D'); check fetch"),
+        (ARFF, Answer(b"gone", 412), "HTTP Error 412: Precondition Failed; check fetch"),
         (ARFF, Answer(b"x", headers={"Content-Length": "9"}), "1 bytes read"),
         (ARFF, Answer(b"x", headers={"Content-Length": "9"}, reset=True), ""),
         (ARFF, Answer(status=302, headers={"Location": "file:///etc/hostname"}), "file:///etc/hostname"),
@@ -601,14 +602,14 @@ def test_openml_columns_that_are_nominal_or_no_target(site: Loopback) -> None:
 # The stage as a program
 
 
-def started(folder: Path, source: str) -> subprocess.Popen[str]:
-    """Start the stage in a folder of its own, with a temporary folder of its own."""
+def started(folder: Path, source: str, temporary: Path | None = None, **settings: Any) -> subprocess.Popen[str]:
+    """Start the stage in a folder of its own, with a temporary folder of its own or another one."""
     (folder / "temporary").mkdir(parents=True, exist_ok=True)
-    (folder / "params.yaml").write_text(json.dumps({"fetch": {"source": source}}))
+    (folder / "params.yaml").write_text(json.dumps({"fetch": {"source": source, **settings}}))
     return subprocess.Popen(
         [sys.executable, "-m", "stages.fetch"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder / "temporary")},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary or folder / "temporary")},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -701,16 +702,18 @@ def test_a_read_only_disk(small_disk: Callable[..., Path], tmp_path: Path, monke
     assert written() == before
 
 
-def test_a_temporary_folder_that_is_full_or_read_only(
-    small_disk: Callable[..., Path], site: Loopback, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("source", ["address", "openml"])
+def test_a_temporary_folder_that_is_full(
+    source: str, small_disk: Callable[..., Path], site: Loopback, tmp_path: Path
 ) -> None:
-    address = site.serve("mnist", gzipped(digits().files()))
+    files = gzipped(digits().files())
+    settings = serve_openml(site) if source == "openml" else {"source": site.serve("mnist", files)}
     disk = small_disk("size=20k")
-    monkeypatch.setattr(tempfile, "tempdir", str(disk))
-    refused(address, address, "No space left on device", "TMPDIR")
-    assert not list(disk.iterdir())
-    small_disk("ro")
-    refused(address, address, "Read-only file system", "TMPDIR")
+    (disk / "full").write_bytes(bytes(16_384))
+    _, errors = started(tmp_path, temporary=disk, **settings).communicate()
+    (line,) = errors.splitlines()
+    assert "No space left on device" in line and "TMPDIR" in line
+    assert [path.name for path in disk.iterdir()] == ["full"]
 
 
 def test_a_folder_below_a_file(tmp_path: Path) -> None:

@@ -177,14 +177,6 @@ def _retry_after(response: requests.Response, default: float) -> float:
     return default
 
 
-def no_room(source: str, error: OSError) -> UserError:
-    """Return the error for a temporary folder that is full or cannot be written to."""
-    return UserError(
-        f"cannot fetch {source}: {error.strerror or error}; downloads need space in the temporary folder, which the "
-        "environment variable TMPDIR sets"
-    )
-
-
 def _is_permanent(error: Exception) -> bool:
     """Return whether a request cannot succeed later, either: an untrusted certificate, a proxy that refuses, ..."""
     if not isinstance(error, requests.ConnectionError | requests.Timeout | urllib3.exceptions.HTTPError):

@@ -70,10 +70,10 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
                 )
         except UserError as error:
             raise UserError(f"{shown}: {error}") from error
-        except OSError as error:
-            raise download.no_room(shown, error) from error
         # scikit-learn's parsers raise exceptions of any kind for an answer that is not OpenML's.
         except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the temporary folder is full
             problem = f"{type(error).__name__}: {one_line(error).rstrip('.')}"
             raise UserError(f"cannot fetch {shown}: {problem}; check fetch.openml, or try again later") from error
     if not isinstance(table.data, np.ndarray):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stages.fetch import file_kinds, idx
 from stages.fetch.checks import Part, join
-from stages.fetch.download import deadline, download, no_room, split_address
+from stages.fetch.download import deadline, download, split_address
 from stages.fetch.openml import from_openml
 from stages.shared.errors import UserError
 from stages.shared.files.datasets import Raw
@@ -100,11 +100,8 @@ def from_address(address: str) -> Raw:
                 raise UserError(f"none of {', '.join(addresses)} exists (404 Not Found); fetch.source must have one")
             yield file, found
 
-    try:
-        with deadline(address):
-            return _read_all(opened, address)
-    except OSError as error:
-        raise no_room(address, error) from error
+    with deadline(address):
+        return _read_all(opened, address)
 
 
 def spellings(name: str) -> list[str]:
