@@ -6,12 +6,15 @@ import json
 import math
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
 import psutil
+import tensorflow as tf
 
 from stages.shared.errors import UserError
 from stages.shared.files.paths import NETS
@@ -100,11 +103,25 @@ def load_net_file(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
+@contextmanager
+def allocated_after(build: Callable[[], keras.Model]) -> Iterator[keras.Model]:
+    """Build a net whose weights get their values only at the end of the block, unless it raises an exception."""
+    try:
+        with keras.StatelessScope(initialize_variables=False):  # the weights have shapes, but no values yet
+            model = build()
+        yield model
+        with keras.StatelessScope():  # leaving it gives the weights their values
+            pass
+    except Exception:
+        keras.utils.clear_session(free_memory=False)  # else Keras would still give these weights their values
+        raise
+
+
 def largest_output(model: keras.Model) -> int:
-    """Return the size of the largest output of a layer for one image, in bytes of float32."""
+    """Return the size of the largest output of a layer for one image, in bytes."""
     nodes = [node for layer in model._flatten_layers() for node in layer._inbound_nodes]
-    shapes = [tensor.shape[1:] for node in nodes for tensor in node.output_tensors]
-    return 4 * max(math.prod(side or 1 for side in shape) for shape in shapes)
+    tensors = [tensor for node in nodes for tensor in node.output_tensors]
+    return max(math.prod(side or 1 for side in tensor.shape[1:]) * tf.as_dtype(tensor.dtype).size for tensor in tensors)
 
 
 def _check_size(config: dict[str, Any], weights: bytes) -> None:
@@ -114,20 +131,14 @@ def _check_size(config: dict[str, Any], weights: bytes) -> None:
         file.visititems(lambda _, item: sizes.append(item.nbytes) if isinstance(item, h5py.Dataset) else None)
     if sum(sizes) > len(weights):
         raise ValueError(f"its weights would unpack to {sum(sizes) / 1e9:,.1f} GB")
-    try:
-        with keras.StatelessScope(initialize_variables=False):  # the weights have shapes, but no values yet
-            model = keras.saving.deserialize_keras_object({**config, "compile_config": None}, safe_mode=True)
+    uncompiled = {**config, "compile_config": None}
+    with allocated_after(lambda: keras.saving.deserialize_keras_object(uncompiled, safe_mode=True)) as model:
         if model.count_params() > len(weights):
             raise ValueError(f"it declares {model.count_params():,} weights, and holds {len(weights):,} bytes of them")
         needed, available = largest_output(model), psutil.virtual_memory().available
         if needed > available:
             text = f"a layer's output for one image takes {needed / 1e9:,.1f} GB of memory"
             raise ValueError(f"{text}, and {available / 1e9:,.1f} GB are available")
-    except Exception:
-        keras.utils.clear_session(free_memory=False)  # else Keras would still give these weights their values
-        raise
-    with keras.StatelessScope():  # leaving it gives the weights their values
-        pass
 
 
 def _check_parts(config: Any) -> None:
