@@ -19,9 +19,9 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP
 
 # Pictures of other formats are named as unread, not skipped: by their extension, or by how their content starts.
 OTHER_EXTENSION = re.compile(
-    r"\.(?:hei[cf]s?|hif|jxl|jxr|svgz?|pdf|e?ps|ai|ps[db]|xcf|kra|ora|clip|djvu?|ico|cur|icns|tga|pcx|dds|exr|hdr"
-    r"|x[bp]m|sgi|[we]mf|fits|dcm|bpg|qoi|flif|dng|cr[23w]|ne[fw]|nrw|arw|sr[2fw]|orf|rw[2l]|raf|pef|x3f|3fr|iiq|erf"
-    r"|mrw|raw)",
+    r"\.(3fr|ai|arw|bpg|clip|cr2|cr3|crw|cur|dcm|dds|djv|djvu|dng|emf|eps|erf|exr|fits|flif|hdr|heic|heics|heif|heifs"
+    r"|hif|icns|ico|iiq|jxl|jxr|kra|mrw|nef|nrw|ora|orf|pcx|pdf|pef|ps|psb|psd|qoi|raf|raw|rw2|rwl|sgi|sr2|srf|srw"
+    r"|svg|svgz|tga|wmf|x3f|xbm|xcf|xpm)",
     re.IGNORECASE,
 )
 OTHER_CONTENT = re.compile(

@@ -385,7 +385,13 @@ def test_pictures_of_other_formats_in_a_folder_are_errors(predict: Callable[...,
         (tmp_path / name).write_bytes(content)
     save_png(tmp_path, 1 - drawn())
     (tmp_path / "broken.png").symlink_to(tmp_path / "moved.png")
-    others = {"notes.txt": b"hello", "page.html": b"<!DOCTYPE html><svg></svg>", "table.csv": b"a,b\n", "film.mov": b""}
+    others = {
+        "notes.txt": b"hello",
+        "notes.new": b"",
+        "page.html": b"<!DOCTYPE html><svg></svg>",
+        "table.csv": b"a,b\n",
+        "film.mov": b"",
+    }
     for name, content in others.items():
         (tmp_path / name).write_bytes(content)
     os.mkfifo(tmp_path / "pipe")

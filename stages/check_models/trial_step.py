@@ -40,8 +40,8 @@ def check_training(name: str, net: Net, model: keras.Model, optimizer: keras.opt
     Raises
     ------
     DeclarationError
-        The images are rescaled although they are 0-1, a step fails or its result is not finite, or the saved net
-        cannot be loaded or predicts otherwise.
+        No layer has trainable weights, the images are rescaled although they are 0-1, the step fails or its result is
+        not finite, or the saved net cannot be loaded or predicts something else.
     """
     where: Place = ("nets", name)
     if not model.trainable_variables:
@@ -141,4 +141,4 @@ def _check_saved(net: Net, model: keras.Model, images: tf.Tensor, where: Place) 
             raise declaration_error(where, f"this net cannot be loaded after it was saved: {reason(error)}") from None
     before, after = (keras.ops.convert_to_numpy(each(images, training=False)) for each in (trained, saved))
     if not np.allclose(before, after, atol=1e-4):  # sums of another order
-        raise declaration_error(where, "the saved net predicts otherwise than the trained one")
+        raise declaration_error(where, "the saved net and the trained net predict differently")

@@ -11,7 +11,7 @@ from stages.shared.params.fetch_section import Fetch
 from stages.shared.params.mistakes import DeclarationError, Mistake, from_pydantic
 from stages.shared.params.nets_section import Nets
 from stages.shared.params.pictures_section import Pictures
-from stages.shared.params.settings import Settings, same_files
+from stages.shared.params.settings import Settings, differ_in_case
 from stages.shared.params.split_section import Split
 from stages.shared.params.training_section import Training
 from stages.shared.params.yaml_file import Place, plain
@@ -57,7 +57,7 @@ def _wrong_references(params: Params) -> Iterator[Mistake]:
         if name in baselines:
             yield Mistake(("nets", name), "a baseline has this name too; the names of models must differ")
         elif name.lower() in lower:
-            yield Mistake(("nets", name), same_files(name, lower[name.lower()]))
+            yield Mistake(("nets", name), differ_in_case(name, lower[name.lower()]))
     models = [*baselines, *nets]
     if not models:
         yield Mistake(("nets",), "'baselines' and 'nets' are both empty; declare at least one model")

@@ -44,7 +44,8 @@ def build(name: str, net: Net, height: int, width: int, classes: int) -> keras.M
     Raises
     ------
     DeclarationError
-        A layer is unknown, has settings that Keras refuses or does not accept its input, or the output shape is wrong.
+        A layer is unknown, has settings that Keras refuses, does not accept its input or is not connected to the
+        output, or the output shape is wrong.
     """
     where: Place = ("nets", name)
     tensors = {IMAGE: keras.Input((height, width, 1), name=IMAGE)}

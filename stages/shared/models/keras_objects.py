@@ -22,7 +22,7 @@ REFUSED = {
         ("RandomColorDegeneration", "RandomGrayscale", "RandomHue", "RandomSaturation"),
         "it changes colours, and the images are grey",
     ),
-    "Equalization": "Keras leaves it out of nets",
+    "Equalization": "Keras does not make it part of a net",
     "MaxNumBoundingBoxes": "the images have no bounding boxes",
     **dict.fromkeys(("LossScaleOptimizer", "MultiOptimizer"), "an optimiser cannot have another one as a setting"),
 }
@@ -111,14 +111,15 @@ def classes_of(module: ModuleType, base: type) -> dict[str, type]:
 
 
 def settings_of(cls: type) -> set[str]:
-    """Return the settings of a Keras class that can be declared, its base classes' among them."""
+    """Return the settings of a Keras class that can be declared, including those that its base classes take."""
     accepted: set[str] = set()
     for base in cls.__mro__:
         if base.__module__.startswith("keras.") and "__init__" in vars(base):
-            for parameter in inspect.signature(vars(base)["__init__"]).parameters.values():
-                if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
-                    accepted.add(parameter.name)
-            if parameter.kind is not parameter.VAR_KEYWORD:
+            parameters = inspect.signature(vars(base)["__init__"]).parameters.values()
+            accepted.update(
+                each.name for each in parameters if each.kind in (each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY)
+            )
+            if not any(each.kind is each.VAR_KEYWORD for each in parameters):
                 break  # it passes none on to its base class
     return accepted - {"self", "name"}
 

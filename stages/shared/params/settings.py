@@ -115,13 +115,13 @@ def names_of(kind: str, reserved: Collection[str] = ()) -> BeforeValidator:
             if text.lower() in reserved:
                 raise error_below((name,), f"{refused}: files of this name belong to the pipeline or to Windows")
             if (other := earlier.setdefault(text.lower(), text)) != text:
-                raise error_below((name,), same_files(text, other))
+                raise error_below((name,), differ_in_case(text, other))
         return value
 
     return BeforeValidator(check)
 
 
-def same_files(name: str, other: str) -> str:
+def differ_in_case(name: str, other: str) -> str:
     """Return the message about a name that differs from another one only in case."""
     return (
         f"'{name}' and '{other}' differ only in upper and lower case, and many disks would keep their files as one; "
