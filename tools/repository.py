@@ -17,7 +17,7 @@ def git(*arguments: str) -> str:
     Raises
     ------
     UserError
-        git fails or is not installed, or the folder is not in a repository.
+        git fails or is not installed, or the folder is not in a repository that has a commit.
     """
     try:
         ran = subprocess.run(["git", *arguments], env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True)
@@ -30,6 +30,8 @@ def git(*arguments: str) -> str:
     if "dubious ownership" in ran.stderr:
         *_, remedy = ran.stderr.strip().splitlines()
         raise UserError(f"the git repository belongs to another user; if you trust it: {remedy.strip()}")
+    if "Not a valid object name HEAD" in ran.stderr:
+        raise UserError(f"the git repository has no commit yet, and DVC compares with commits: {REMEDY}")
     raise UserError(f"git {arguments[0]}: {one_line(ran.stderr)}")
 
 
@@ -41,10 +43,6 @@ def check_repository() -> None:
     UserError
         One of them is not, or there is no commit, no repository or no git.
     """
-    git("rev-parse", "--git-dir")
-    head = subprocess.run(["git", "rev-parse", "--verify", "--quiet", "HEAD"], stdout=subprocess.DEVNULL, check=False)
-    if head.returncode:
-        raise UserError(f"the git repository has no commit yet, and DVC compares with commits: {REMEDY}")
     found = git("ls-tree", "--name-only", "HEAD", *COMMITTED).split()
     if missing := [name for name in COMMITTED if name not in found]:
         raise UserError(f"the last commit does not have {' and '.join(missing)}; DVC needs them there: {REMEDY}")
