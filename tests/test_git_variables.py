@@ -125,3 +125,16 @@ def test_tools_work_on_the_repository_of_their_folder(outer: Path, project: Path
     run(outer, project, sys.executable, "-m", "tools.quick")
     shown = run(outer, project, sys.executable, "-m", "tools.experiments")
     assert re.search(r"^  quick +split\.rows=4000$", shown, re.MULTILINE), shown
+
+
+def test_tests_commit_under_a_users_hooks_and_signatures(tmp_path: Path) -> None:
+    (tmp_path / "commit-msg").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "commit-msg").chmod(0o755)
+    (tmp_path / ".gitconfig").write_text(
+        f"[core]\nhooksPath = {tmp_path}\n[commit]\ngpgSign = true\n[gpg]\nprogram = false\n"
+    )
+    test = "tests/test_git_variables.py::test_campaigns_and_benchmarks_leave_the_repository_of_a_hook_alone"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    variables = {**os.environ, "HOME": str(tmp_path)}
+    ran = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert "2 passed" in ran.stdout, ran.stdout
