@@ -113,6 +113,21 @@ def test_dark_digits_on_a_light_ground(mnist: Digits, capsys: pytest.CaptureFixt
     assert "set fetch.inverted: false" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        (lambda test: test // 16, "255 and 0 of 255 in the training part, 15 and 0 in the test part"),
+        (lambda test: 255 - test, "255 and 0 of 255 in the training part, 255 and 255 in the test part"),
+    ],
+)
+def test_a_training_and_a_test_part_with_different_grey_values_are_told(
+    change: Any, shown: str, mnist: Digits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = np.concatenate([mnist.images[:TRAIN_ROWS], change(mnist.images[TRAIN_ROWS:])])
+    fetch(mnist._replace(images=images))
+    assert shown in capsys.readouterr().out
+
+
 def test_transposed_images(mnist: Digits, capsys: pytest.CaptureFixture[str]) -> None:
     transposed = mnist._replace(images=mnist.images.transpose(0, 2, 1))
     fetch(transposed)

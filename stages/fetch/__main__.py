@@ -24,7 +24,7 @@ def main() -> None:
     save_raw(raw)
     training = f", the first {raw.train_rows:,} for training" if raw.train_rows is not None else ""
     say(f"fetched {len(raw.labels):,} images of {size(raw.images)} pixels in {classes} classes from {shown}{training}")
-    for note in notes(raw.images, float(source.images.max()), settings, shown):
+    for note in notes(raw.images, raw.train_rows, float(source.images.max()), settings, shown):
         say(f"fetch: {note}")
 
 

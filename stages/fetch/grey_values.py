@@ -63,13 +63,17 @@ def to_bytes(values: NDArray[Any], settings: Fetch, source: str) -> NDArray[np.u
     return np.ascontiguousarray(grey.transpose(0, 2, 1)) if settings.transposed else grey
 
 
-def notes(images: NDArray[np.uint8], largest: float, settings: Fetch, source: str) -> Iterator[str]:
+def notes(
+    images: NDArray[np.uint8], train_rows: int | None, largest: float, settings: Fetch, source: str
+) -> Iterator[str]:
     """Describe images that look as if a setting were wrong; not every such data set is.
 
     Parameters
     ----------
     images : ndarray of uint8, shape (n, side, side)
         The result of `to_bytes`.
+    train_rows : int or None
+        Number of images in the data set's own training part, which comes first; None if it has none.
     largest : float
         Largest grey value of the source.
     settings, source
@@ -85,20 +89,39 @@ def notes(images: NDArray[np.uint8], largest: float, settings: Fetch, source: st
             f"the largest grey value is {largest:g}, not {settings.max_value:g}; if this is white, set fetch.max_value:"
             f" {math.ceil(largest)}"
         )
-    sample = images[:: math.ceil(len(images) / SAMPLE)]
-    edges = np.median(np.concatenate([sample[:, [0, -1]], sample[:, :, [0, -1]].transpose(0, 2, 1)]))
+    if train_rows is not None:
+        train, test = images[:train_rows], images[train_rows:]
+        if min(train.max(), test.max()) <= images.max() / 2 or (_edges(train) > LIGHT) != (_edges(test) > LIGHT):
+            yield (
+                "the two parts of the data set differ: the largest grey value and the median at the edges are "
+                f"{train.max()} and {_edges(train):g} of 255 in the training part, {test.max()} and {_edges(test):g} "
+                "in the test part; convert one of them, as fetch.max_value and fetch.inverted hold for both"
+            )
+            return
+    edges = _edges(images)
     if edges > LIGHT:
         yield (
             f"the ground is light (the median at the edges is {edges:g} of 255); if these are dark digits on a light "
             f"ground, set fetch.inverted: {str(not settings.inverted).lower()}"
         )
         return
+    sample = _sample(images)
     vertical, horizontal = _spread(sample.sum(axis=2)), _spread(sample.sum(axis=1))
     if vertical < horizontal * (WIDE_EMNIST if "emnist" in source.lower() else WIDE):
         yield (
             "the images are wider than high, and handwriting is not; if they lie on their side, as EMNIST's do, set "
             f"fetch.transposed: {str(not settings.transposed).lower()}"
         )
+
+
+def _sample(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return images[:: math.ceil(len(images) / SAMPLE)]
+
+
+def _edges(images: NDArray[np.uint8]) -> float:
+    """Return the median grey value of the pixels at the edges, 0-255."""
+    sample = _sample(images)
+    return float(np.median(np.concatenate([sample[:, [0, -1]], sample[:, :, [0, -1]].transpose(0, 2, 1)])))
 
 
 def _spread(sums: NDArray[Any]) -> float:
