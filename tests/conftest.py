@@ -10,7 +10,7 @@ import gto  # noqa: F401  before TensorFlow: DVC imports it late, and it closes 
 import pytest
 
 from stages.shared.process.environment import prepare_environment
-from tests.fixtures.small_project import ROOT, Project, commit_without_hooks_and_signatures, make
+from tests.fixtures.small_project import ROOT, Project, commit_as_a_tester, make
 
 # Before libraries are imported: the environment of the stages, without TensorFlow's warnings.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -20,7 +20,7 @@ prepare_environment()
 # With PYTHONSAFEPATH, processes that tests start would not find the stages in their folder.
 for variable in [name for name in os.environ if name.startswith("GIT_") or name == "PYTHONSAFEPATH"]:
     del os.environ[variable]
-commit_without_hooks_and_signatures()
+commit_as_a_tester()
 
 # A shell starts background jobs with Ctrl-C ignored, and the processes that tests interrupt would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -23,9 +23,8 @@ def files(folder: Path) -> Files:
 
 
 def commit(folder: Path) -> None:
-    identity = ("-c", "user.name=A user", "-c", "user.email=user@example.org")
-    for command in (["init", "--quiet"], ["add", "--all"], [*identity, "commit", "--quiet", "--message", "a commit"]):
-        subprocess.run(["git", *command], cwd=folder, check=True)
+    for command in ("init --quiet", "add --all", "commit --quiet --message commit"):
+        subprocess.run(["git", *command.split()], cwd=folder, check=True)
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ from benchmarks.pipeline import run_command
 def main():
     Path("project").mkdir()
     for command in ("init -q", "commit -q --allow-empty -m a", "clone -q . ../clone"):
-        run_command(["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *command.split()], Path("project"))
+        run_command(["git", *command.split()], Path("project"))
 """,
 }
 

@@ -18,10 +18,7 @@ from tests.fixtures.small_project import ROOT, Project
 
 def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return its output."""
-    identity = ("-c", "user.name=A tester", "-c", "user.email=tester@example.org")
-    ran = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    return Project(folder).succeed("git", *arguments).output
 
 
 # Settings of DVC
@@ -73,8 +70,7 @@ def test_a_model_added_or_removed_takes_no_comment_of_another(setting: str) -> N
 def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with every file of this one, not committed yet."""
     folder = tmp_path_factory.mktemp("tracked")
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, listed.split("\0")):
+    for name in filter(None, git(ROOT, "ls-files", "-z").split("\0")):
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
@@ -178,18 +174,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def quick(folder: Path) -> tuple[int, str]:
     """Run the quick experiment in a folder, as `make quick` does; return its exit code and last line."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        **dict.fromkeys(NAMES, "A tester"),
-        **dict.fromkeys(MAILS, "a@b"),
-    }
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "tools.quick"]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return ran.returncode, (ran.stdout + ran.stderr).strip().splitlines()[-1]
-
-
-NAMES, MAILS = ([f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER")] for what in ("NAME", "EMAIL"))
 
 
 @pytest.mark.parametrize(

@@ -281,8 +281,6 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (folder / "dvc.yaml").write_text(definition[definition.index("\nplots:") :])
     (folder / ".gitignore").write_text("/dvc_plots\n")
     project.succeed("git", "init", "--quiet", "--initial-branch", "main")
-    for key, value in (("user.name", "A tester"), ("user.email", "tester@example.org")):
-        project.succeed("git", "config", key, value)
     project.succeed("dvc", "init", "--quiet")
     for name in ("config", ".gitignore"):
         shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")

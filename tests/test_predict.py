@@ -732,8 +732,6 @@ def registry(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
 
     run("git", "init", "--quiet", "--initial-branch", "main")
-    for key, value in (("user.name", "A tester"), ("user.email", "tester@example.org")):
-        run("git", "config", key, value)
     dvc = str(Path(sys.executable).parent / "dvc")
     run(dvc, "init", "--quiet")
     # A remote is laid out like a cache.

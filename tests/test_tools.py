@@ -150,8 +150,7 @@ def unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def git(*arguments: str) -> None:
-    identity = ("-c", "user.name=A tester", "-c", "user.email=tester@example.org")
-    subprocess.run(["git", *identity, *arguments], check=True)
+    subprocess.run(["git", *arguments], check=True)
 
 
 @pytest.mark.parametrize("tool", ["agreement", "experiments", "quick", "verify", "repository"])

@@ -11,7 +11,7 @@ from stages.shared.errors import UserError, unknown_name
 from stages.shared.process.console import say
 from stages.shared.process.run import run
 from tests.campaigns.report import CAMPAIGNS, TABLE, load_report, save
-from tests.fixtures.small_project import commit_without_hooks_and_signatures
+from tests.fixtures.small_project import commit_as_a_tester
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     # Ctrl-C ends what a campaign has started. A shell starts background jobs with it ignored, which is inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     report = load_report()
-    commit_without_hooks_and_signatures()
+    commit_as_a_tester()
     with tempfile.TemporaryDirectory(prefix="reliability-") as folder:
         # DVC keeps files about each project here; the default is a folder of the system, where they would stay.
         os.environ["DVC_SITE_CACHE_DIR"] = folder
