@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.fixtures.small_project import ROOT, Project
 
@@ -231,8 +232,11 @@ def test_characters_that_the_encoding_lacks_are_escaped(variables: dict[str, str
 def test_predictions_to_a_reader_that_ends_and_to_a_full_disk(project: Project, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
+    small = tmp_path / "small.png"
+    with Image.open(ROOT / "data" / "examples" / "marker.png") as picture:
+        picture.resize((64, 64)).save(small)
     for name in ("done", *("x" * 200 + f"{number}.png" for number in range(200))):
-        (pictures / name).symlink_to(ROOT / "data" / "examples" / "marker.png")
+        (pictures / name).symlink_to(small)
     arguments = ("-m", "inference.predict", "--json", "linear", str(pictures))
     done = shell('"$@" | head -1', pictures, *arguments, cwd=project.folder)
     assert (done.stdout, done.stderr, done.returncode) == ("[\n", "", 0)

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` writes params.yaml with
@@ -172,6 +173,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def slow(value: str) -> Any:
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 def quick(folder: Path) -> tuple[int, str]:
     """Run the quick experiment in a folder, as `make quick` does; return its exit code and last line."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -181,7 +186,8 @@ def quick(folder: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "option", ["--depth=1", "--filter=blob:none", "--filter=tree:0", "--single-branch", "--no-tags"]
+    "option",
+    ["--depth=1", "--filter=blob:none", *map(slow, ("--filter=tree:0", "--single-branch", "--no-tags"))],
 )
 def test_the_quick_experiment_is_kept_or_the_clone_is_named_with_the_remedy(
     project: Path, tmp_path: Path, option: str
@@ -199,7 +205,9 @@ def test_the_quick_experiment_is_kept_or_the_clone_is_named_with_the_remedy(
     assert git(folder, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/exps").split() == ["quick"]
 
 
-@pytest.mark.parametrize("place", ["a linked worktree", "a detached HEAD", "a submodule", "a folder of a repository"])
+@pytest.mark.parametrize(
+    "place", ["a folder of a repository", *map(slow, ("a linked worktree", "a detached HEAD", "a submodule"))]
+)
 def test_the_quick_experiment_runs_in(project: Path, tmp_path: Path, place: str) -> None:
     folder = tmp_path / "outer" / "digits"
     if place == "a linked worktree":
