@@ -169,6 +169,15 @@ def test_a_tool_without_git_or_a_commit_says_how_to_make_one(tool: str, unpacked
     assert "does not have dvc.yaml and params.yaml" in message() and "git add . && git commit" in message()
 
 
+def test_a_project_copied_without_hidden_files_says_what_is_missing(unpacked: Path) -> None:
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "the project")
+    (unpacked / ".dvc").rmdir()
+    with pytest.raises(UserError, match=r"the folder \.dvc is missing.*hidden files.*git checkout HEAD -- \.dvc"):
+        check_repository()
+
+
 def test_a_dvc_folder_that_cannot_be_written_is_named(unpacked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git("init", "--quiet")
     git("add", "--all")

@@ -41,11 +41,16 @@ def check_repository() -> None:
     Raises
     ------
     UserError
-        One of them is not, or there is no commit, no repository or no git.
+        One of them is not, or there is no commit, no repository, no git or no folder .dvc.
     """
     found = git("ls-tree", "--name-only", "HEAD", *COMMITTED).split()
     if missing := [name for name in COMMITTED if name not in found]:
         raise UserError(f"the last commit does not have {' and '.join(missing)}; DVC needs them there: {REMEDY}")
+    if not Path(".dvc").is_dir():
+        raise UserError(
+            "the folder .dvc is missing; copy the project with its hidden files (.dvc, .gitignore, .gitattributes) or, if "
+            "it is in the last commit: git checkout HEAD -- .dvc"
+        )
     for folder in (Path(".dvc"), Path(".dvc/tmp"), Path(".dvc/cache")):
         if folder.exists() and not os.access(folder, os.W_OK):
             raise UserError(
