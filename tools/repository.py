@@ -48,8 +48,8 @@ def check_repository() -> None:
         raise UserError(f"the last commit does not have {' and '.join(missing)}; DVC needs them there: {REMEDY}")
     if not Path(".dvc").is_dir():
         raise UserError(
-            "the folder .dvc is missing; copy the project with its hidden files (.dvc, .gitignore, .gitattributes) or, if "
-            "it is in the last commit: git checkout HEAD -- .dvc"
+            "the folder .dvc is missing; copy the project with its hidden files (.dvc, .gitignore, .gitattributes) or, "
+            "if it is in the last commit: git checkout HEAD -- .dvc"
         )
     for folder in (Path(".dvc"), Path(".dvc/tmp"), Path(".dvc/cache")):
         if folder.exists() and not os.access(folder, os.W_OK):
