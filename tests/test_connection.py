@@ -255,6 +255,22 @@ def test_a_proxy_that_refuses(
     assert len(waits) == retries
 
 
+PAGE = Answer(b"<html>Log in to this network", headers={"Content-Type": "text/html"})
+
+
+@pytest.mark.parametrize(("answer", "shown"), [(Answer(status=404), "(404 Not Found)"), (PAGE, "a web page")])
+def test_a_proxy_that_answers_itself(answer: Answer, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Loopback(answer) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.address)
+        refused(
+            from_address,
+            "http://digits.invalid",
+            shown,
+            f"{proxy.address} (environment variable http_proxy)",
+            "NO_PROXY",
+        )
+
+
 # Logins
 
 

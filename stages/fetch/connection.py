@@ -139,6 +139,13 @@ def exempt(url: str) -> str:
     return f"to do without a proxy, add {urlsplit(url).hostname} to the environment variable NO_PROXY"
 
 
+def through(url: str) -> str:
+    """Return the part of a sentence that names the proxy of an address, which may have answered itself, or nothing."""
+    if not (proxy := proxy_of(url)):
+        return ""
+    return f", through the proxy {proxy[1]} (environment variable {proxy[0]}): {exempt(url)}"
+
+
 def netrc() -> str:
     """Return the name of the file with logins, for messages."""
     return f"{os.environ['NETRC']} (environment variable NETRC)" if "NETRC" in os.environ else "~/.netrc"

@@ -160,7 +160,8 @@ def _save(response: requests.Response, address: str, file: BinaryIO) -> None:
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             if is_page or (not size and chunk.lstrip().startswith(b"<")):
                 raise UserError(
-                    f"cannot fetch {address}: a web page in place of the file; open the address in a browser to read it"
+                    f"cannot fetch {address}: a web page in place of the file{connection.through(address)}; open the "
+                    "address in a browser to read it"
                 )
             size += len(chunk)
             if size > LARGEST:

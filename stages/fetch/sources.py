@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.fetch import file_kinds, idx
+from stages.fetch import connection, file_kinds, idx
 from stages.fetch.checks import Part, join
 from stages.fetch.download import deadline, download, split_address
 from stages.fetch.openml import from_openml
@@ -97,7 +97,10 @@ def from_address(address: str) -> Raw:
         with tempfile.TemporaryFile() as file:  # has no name, so nothing is left when the process is killed
             found = next((each for each in addresses if download(each, file, "fetch.source").ok), None)
             if found is None:
-                raise UserError(f"none of {', '.join(addresses)} exists (404 Not Found); fetch.source must have one")
+                raise UserError(
+                    f"none of {', '.join(addresses)} exists (404 Not Found){connection.through(addresses[0])}; "
+                    "fetch.source must have one"
+                )
             yield file, found
 
     with deadline(address):
