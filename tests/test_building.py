@@ -344,6 +344,18 @@ REGULARIZER = {"class": "Dense", "units": 3, "kernel_regularizer": None}
             ".layer.value_range",
             ("[-1, 1]", "[0, 1]"),
         ),
+        ({"class": "RandomErasing", "fill_value": 255}, ".fill_value", ("255", "[0, 1]")),
+        ({"class": "RandomRotation", "factor": 0.1, "fill_value": -0.5}, ".fill_value", ("-0.5", "[0, 1]")),
+        (
+            {"class": "RandomTranslation", "height_factor": 0.1, "width_factor": 0.1, "data_format": "channels_first"},
+            ".data_format",
+            ("'channels_first'", "(height, width, 1)"),
+        ),
+        (
+            {"class": "Conv2D", "filters": 2, "kernel_size": 3, "strides": [2, 10**13]},
+            ".strides.1",
+            ("10000000000000", "2147483647"),
+        ),
         ({"class": "Flaten"}, ".class", ("'Flaten'", "'Flatten'")),
         ({"class": "Dense", "unit": 3}, ".unit", ("Dense", "'unit'", "'units'")),
         ({"class": "Flatten", "name": "y"}, ".name", ("'layer'",)),

@@ -116,6 +116,12 @@ CONV = {"class": "Conv2D", "filters": 2, "kernel_size": 3}
         ({"class": "Rescaling", "scale": 1 / 127.5, "offset": -1}, ".a", ("Rescaling", "0-1", "-1", "-0.992")),
         ({"class": "Rescaling", "scale": 255}, ".a", ("Rescaling", "0-1", "0", "255")),
         ({"class": "Normalization", "mean": 33.0, "variance": 6000.0}, ".a", ("Normalization", "0-1")),
+        ({"class": "Pipeline", "layers": [{"class": "Rescaling", "scale": 1 / 255}]}, ".a", ("Pipeline", "0-1")),
+        ({"class": "Discretization", "bin_boundaries": [64, 128]}, ".a", ("Discretization", "0-1", "every image")),
+        ({"class": "ReLU", "threshold": 128}, ".a", ("ReLU", "0-1", "every image")),
+        ({"class": "Embedding", "input_dim": 256, "output_dim": 2}, ".a", ("Embedding", "0-1", "every image")),
+        ({"class": "UnitNormalization", "axis": 0}, ".a", ("UnitNormalization", "other images")),
+        ({"class": "Softmax", "axis": 0}, ".a", ("Softmax", "other images")),
     ],
 )
 def test_a_net_that_could_not_be_trained_or_loaded(layer: dict[str, Any], place: str, words: tuple[str, ...]) -> None:
@@ -163,6 +169,31 @@ def test_a_layer_whose_output_is_not_finite_is_named() -> None:
 )
 def test_usual_scales_pass(layer: dict[str, Any]) -> None:
     check_models({}, {"x": net_of(layer)}, {})
+
+
+RATE = {"class": "CosineDecay", "initial_learning_rate": 0.01, "decay_steps": "steps"}
+
+
+@pytest.mark.parametrize(
+    "rate",
+    [
+        RATE | {"decay_steps": 1000},
+        RATE | {"initial_learning_rate": 0.0},
+        RATE | {"initial_learning_rate": -0.1},
+        {"class": "PolynomialDecay", "initial_learning_rate": 0.1, "decay_steps": "steps", "end_learning_rate": -1.0},
+    ],
+    ids=str,
+)
+def test_a_learning_rate_that_is_not_above_0_to_the_end(rate: dict[str, Any]) -> None:
+    optimizer = {"class": "Adam", "learning_rate": rate}
+    with refused("nets.x.optimizer.learning_rate", rate["class"], "1,417", "1,575", "'steps'"):
+        check_models({}, {"x": net_of(optimizer=optimizer)}, {})
+
+
+@pytest.mark.parametrize("rate", [RATE, RATE | {"warmup_target": 0.01, "warmup_steps": 100}], ids=str)
+def test_a_learning_rate_that_ends_at_0(rate: dict[str, Any]) -> None:
+    many = {"batch_size": 1, "epochs": 20, "optimizer": {"class": "Adam", "learning_rate": rate}}
+    check_models({}, {"x": net_of(**many)}, {})
 
 
 # Pictures

@@ -139,22 +139,31 @@ def names(ending: str) -> list[str]:
     return [name for name in names_for(ending) if ending != "activation" or name not in ("serialize", "deserialize")]
 
 
-@pytest.mark.parametrize(("ending", "name"), [(ending, name) for ending in NAMED for name in names(ending)])
-@pytest.mark.parametrize("layer", [{"class": "Dense", "units": 4}, {"class": "Conv2D", "filters": 2, "kernel_size": 2}])
-def test_an_object_of_a_layer(ending: str, name: str, layer: dict[str, Any]) -> None:
-    key = ending if ending == "activation" else f"kernel_{ending}"
-    first = {"flatten": FLATTEN} if layer["class"] == "Dense" else {}
-    declared = net({**first, "tried": {**layer, key: name}, "last": FLATTEN, "output": OUTPUT})
-    if not checked(declared):
-        assert_trains(declared)
-    else:
-        assert name in UNFIT, checked(declared)
-
-
 UNFIT = {  # of all kernels, of those with more than two axes, or without further arguments
     *("STFT", "STFTInitializer", "stft", "Identity", "IdentityInitializer", "identity"),
     *("OrthogonalRegularizer", "orthogonal_regularizer", "glu", "threshold"),
 }
+
+
+def net_of_several(ending: str, names: list[str], layer: dict[str, Any]) -> Net:
+    """Declare a net in which each name is the setting of a layer of its own; the layers are side by side."""
+    key = ending if ending == "activation" else f"kernel_{ending}"
+    tried = {f"tried{number}": {**layer, key: name, "inputs": "first"} for number, name in enumerate(names)}
+    first = {"class": "Flatten"} if layer["class"] == "Dense" else {"class": "Activation", "activation": "linear"}
+    joined = {"joined": {"class": "Concatenate", "inputs": list(tried)}} if len(names) > 1 else {}
+    return net({"first": first, **tried, **joined, "last": FLATTEN, "output": OUTPUT})
+
+
+@pytest.mark.parametrize("ending", NAMED)
+@pytest.mark.parametrize("layer", [{"class": "Dense", "units": 4}, {"class": "Conv2D", "filters": 2, "kernel_size": 2}])
+def test_objects_of_layers(ending: str, layer: dict[str, Any]) -> None:
+    fit = net_of_several(ending, [name for name in names(ending) if name not in UNFIT], layer)
+    assert not checked(fit)
+    assert_trains(fit)
+    for name in UNFIT.intersection(names(ending)):
+        if not checked(alone := net_of_several(ending, [name], layer)):
+            assert_trains(alone)
+
 
 RATES: dict[str, dict[str, Any]] = {
     "ExponentialDecay": {"decay_steps": 3, "decay_rate": 0.5},

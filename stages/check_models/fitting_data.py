@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Set
 
 from stages.check_models import trial_fit
-from stages.check_models.net_checks import check_probabilities, check_step
+from stages.check_models.net_checks import check_probabilities, check_rate, check_step
 from stages.check_models.trial_step import check_training
 from stages.shared.errors import one_line
 from stages.shared.models import build_classifier
@@ -92,9 +92,13 @@ def _net_mistakes(
     model = build_within_memory(name, net, rows=rows, height=height, width=width, classes=classes)
     check_probabilities(model, ("nets", name))
     where: Place = ("nets", name, "optimizer")
-    optimizer = make_optimizer(net.optimizer, net.epochs, where)  # the number of steps does not matter here
+    steps = net.epochs * math.ceil(rows / net.batch_size)
+    optimizer = make_optimizer(net.optimizer, steps, where)
     check_step(optimizer, where)
-    steps, accumulated = net.epochs * math.ceil(rows / net.batch_size), optimizer.gradient_accumulation_steps or 1
+    rate = net.optimizer.settings.get("learning_rate")
+    if isinstance(rate, Mapping):
+        check_rate(optimizer, rate["class"], steps, (*where, "learning_rate"))
+    accumulated = optimizer.gradient_accumulation_steps or 1
     if accumulated > steps:
         text = f"is {accumulated}: training has only {steps} steps, so no weight would ever change"
         raise declaration_error((*where, "gradient_accumulation_steps"), text)

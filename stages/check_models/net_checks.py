@@ -30,6 +30,35 @@ def check_step(optimizer: keras.optimizers.Optimizer, where: Place) -> None:
         raise declaration_error(where, text) from None
 
 
+def check_rate(optimizer: keras.optimizers.Optimizer, schedule: str, steps: int, where: Place) -> None:
+    """Refuse a learning-rate schedule that is 0 or negative for the last tenth of training.
+
+    Parameters
+    ----------
+    optimizer : keras.optimizers.Optimizer
+        With a schedule; it is not changed.
+    schedule : str
+        Class of the schedule.
+    steps : int
+        Number of training steps.
+    where : Place
+        Place of the schedule in params.yaml.
+
+    Raises
+    ------
+    DeclarationError
+        The learning rate is not greater than 0 at the step after which a tenth remains.
+    """
+    # Not the last step: a cosine of many steps is rounded to 0 there.
+    step, before = steps * 9 // 10, int(optimizer.iterations)
+    optimizer.iterations.assign(step)
+    rate = float(optimizer.learning_rate)
+    optimizer.iterations.assign(before)
+    if not rate > 0:
+        text = f"{schedule} makes the learning rate {rate:g} after {step:,} of {steps:,} steps"
+        raise declaration_error(where, f"{text}; it must be greater than 0; 'steps' stands for the number of steps")
+
+
 def check_probabilities(model: keras.Model, where: Place) -> None:
     """Refuse a net whose output is not a probability distribution over the classes.
 

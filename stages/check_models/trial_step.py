@@ -23,6 +23,7 @@ ROWS = 4  # images of the step
 # Of the values that a net's first layer with weights gets; those of MNIST's images have a mean of 0.13 and a standard
 # deviation of 0.31, and 1/255 of them, or 255 times as much, costs half the accuracy.
 LEAST_DEVIATION, LARGEST = 0.02, 10.0
+RESCALING = keras.layers.Rescaling, keras.layers.Normalization, keras.layers.Pipeline
 
 
 def check_training(name: str, net: Net, model: keras.Model, optimizer: keras.optimizers.Optimizer) -> None:
@@ -47,8 +48,9 @@ def check_training(name: str, net: Net, model: keras.Model, optimizer: keras.opt
     if not model.trainable_variables:
         raise declaration_error((*where, "layers"), "no layer has weights that can be trained")
     height, width, _ = model.input_shape[1:]
-    images, labels = _examples(height, width, model.output_shape[-1], min(ROWS, net.batch_size))
+    images, labels = _examples(height, width, model.output_shape[-1], min(ROWS, max(2, net.batch_size)))
     _check_scale(net, model, images, where)
+    _check_independence(model, images, where)
     compile_net(model, optimizer)
     try:
         # With all variables made before, the step is traced once. The number of images is open, as in training.
@@ -74,18 +76,41 @@ def _examples(height: int, width: int, classes: int, rows: int) -> tuple[tf.Tens
 
 
 def _check_scale(net: Net, model: keras.Model, images: tf.Tensor, where: Place) -> None:
+    """Refuse layers that take the images for grey values of 0-255, or for whole numbers."""
     unweighted, previous = {IMAGE}, IMAGE  # tensors that no trained weight has changed
     for name, declared in net.layers.items():
-        layer = model.get_layer(name)
-        if unweighted.issuperset(declared.input_names or [previous]) and not layer.trainable_variables:
-            unweighted.add(name)
-            if isinstance(layer, keras.layers.Rescaling | keras.layers.Normalization):
-                values = keras.Model(model.inputs[0], layer.output)(images)
-                values = keras.ops.convert_to_numpy(values).astype(np.float32)
-                if values.std() < LEAST_DEVIATION or max(values.std(), abs(values.mean())) > LARGEST:
+        layer, place = model.get_layer(name), (*where, "layers", name)
+        weighted = bool(layer.trainable_variables)
+        if unweighted.issuperset(declared.input_names or [previous]):
+            if not weighted:
+                unweighted.add(name)
+            if not weighted or isinstance(layer, keras.layers.Embedding):
+                part = keras.Model(model.inputs[0], layer.output)
+                tensors = [part(each, training=False) for each in (images, images * 0)]
+                values, of_blank = (keras.ops.convert_to_numpy(each).astype(np.float32) for each in tensors)
+                scaled = values.std() < LEAST_DEVIATION or max(values.std(), abs(values.mean())) > LARGEST
+                if isinstance(layer, RESCALING) and scaled:
                     text = f"makes the images, which are 0-1 already, {values.min():.3g} to {values.max():.3g}"
-                    raise declaration_error((*where, "layers", name), f"{declared.class_} {text}; leave it out")
+                    raise declaration_error(place, f"{declared.class_} {text}; leave it out")
+                if np.array_equal(values, of_blank):
+                    text = "does not suit images of 0-1: it returns the same for every image"
+                    raise declaration_error(place, f"{declared.class_} {text}")
         previous = name
+
+
+def _check_independence(model: keras.Model, images: tf.Tensor, where: Place) -> None:
+    """Refuse a net whose prediction for an image depends on the other images of the batch."""
+    changed = tf.concat([images[:1], 1 - images[1:]], axis=0)
+
+    def depends(part: keras.Model) -> bool:
+        before, after = (keras.ops.cast(part(each, training=False), "float32")[0] for each in (images, changed))
+        return not np.allclose(before, after, atol=1e-5)
+
+    if depends(model):
+        for layer in model.layers[1:]:
+            if depends(keras.Model(model.inputs[0], layer.output)):
+                text = "depends on the other images of the batch; leave the first axis, of the images, alone"
+                raise declaration_error((*where, "layers", layer.name), f"what {type(layer).__name__} returns {text}")
 
 
 def _failed_step(net: Net, model: keras.Model, images: tf.Tensor, where: Place, error: Exception) -> DeclarationError:

@@ -28,6 +28,8 @@ REFUSED = {
 }
 VALUE_RANGE = "value_range"
 IMAGE_RANGE = [0, 1]  # of the pixels; Keras's default is [0, 255]
+FILL_VALUE = "fill_value"  # of the pixels that an augmentation moves into the image
+LARGEST = 2**31 - 1  # of a setting; TensorFlow's operations end the process at larger numbers
 # Settings that Keras would compute from data by `adapt`, which the pipeline does not call.
 ADAPTED = ("bin_boundaries", "mean", "variance", "vocabulary")
 # Settings of an optimiser that change the weights after the last validation.
@@ -94,6 +96,12 @@ def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any
         if settings[VALUE_RANGE] != IMAGE_RANGE:
             text = f"is {settings[VALUE_RANGE]}: must be {IMAGE_RANGE}, the range of the pixels, or left out"
             raise declaration_error((*where, VALUE_RANGE), text)
+    fill = settings.get(FILL_VALUE)
+    if isinstance(fill, int | float) and not IMAGE_RANGE[0] <= fill <= IMAGE_RANGE[1]:
+        raise declaration_error((*where, FILL_VALUE), f"is {fill}: must be a grey value in {IMAGE_RANGE}")
+    if settings.get("data_format") == "channels_first":
+        text = "is 'channels_first', but the images have shape (height, width, 1); leave it out"
+        raise declaration_error((*where, "data_format"), text)
     arguments = {key: _resolved(key, value, (*where, key)) for key, value in settings.items()}
     try:
         return classes[name](**arguments)
@@ -158,6 +166,8 @@ def _resolved(key: str, value: Any, where: Place) -> Any:
         for ending, module in NAMED.items():
             if key.endswith(ending) and not _is_name(value, module):
                 raise declaration_error(where, unknown_name(value, names_for(ending), f"Keras {ending}"))
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise declaration_error(where, f"is {value}: must be at most {LARGEST}")
     if not isinstance(value, Mapping):
         return value
     if "class" not in value:
