@@ -130,12 +130,11 @@ def _load_net(path: Path) -> tuple[int, int, Predict]:
             )
 
     # A quarter, because an operation takes more memory than its output.
-    batch = psutil.virtual_memory().available // 4 // largest_output(net)
+    fitting = psutil.virtual_memory().available // 4 // largest_output(net)
+    batch = max(1, min(fitting, BATCH))
 
     def predict(images: Images) -> Predictions:
-        scores = np.asarray(
-            net.predict(images[..., np.newaxis], batch_size=max(1, min(batch, BATCH)), verbose=0), np.float32
-        )
+        scores = np.asarray(net.predict(images[..., np.newaxis], batch_size=batch, verbose=0), np.float32)
         # The file does not tell whether the values are probabilities.
         probable = bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
         return Predictions(scores.argmax(axis=1), scores, "probability" if probable else "decision")

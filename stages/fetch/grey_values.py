@@ -95,7 +95,7 @@ def notes(
             yield (
                 "the two parts of the data set differ: the largest grey value and the median at the edges are "
                 f"{train.max()} and {_edges(train):g} of 255 in the training part, {test.max()} and {_edges(test):g} "
-                "in the test part; convert one of them, as fetch.max_value and fetch.inverted hold for both"
+                "in the test part; convert one of them, since fetch.max_value and fetch.inverted apply to both"
             )
             return
     edges = _edges(images)

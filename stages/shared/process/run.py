@@ -93,8 +93,6 @@ def _exhausted(error: Exception) -> str | None:
         # TensorFlow's first line is the reason; the names of the operations that led to it follow.
         reason = one_line(str(error).partition("\n")[0])
         return f"out of memory: {reason}" if reason else "out of memory"
-    if type(error).__name__ == "BrokenProcessPool":
-        return "the system ended a worker process, probably because memory ran out"
     if isinstance(error, OSError) and (error.errno in DISK_FULL or "temporary directory" in str(error)):
         return f"{one_line(error)}; free disk space, or set TMPDIR to a folder with room for temporary files"
     return None
