@@ -74,7 +74,7 @@ def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any
     Raises
     ------
     DeclarationError
-        The class or one of its settings is unknown, or Keras refuses a value.
+        The class or one of its settings is unknown, or a value does not suit the images or is refused by Keras.
     """
     classes = classes_of(module, base)
     if name not in classes:
@@ -84,29 +84,35 @@ def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any
     for key in settings:
         if key not in accepted and key != "name":
             raise declaration_error((*where, key), unknown_name(key, accepted, f"setting of {name}:"))
-        if key in AVERAGES and settings[key]:
-            text = "leave it out; averages of the weights would be saved, but other weights validated"
-            raise declaration_error((*where, key), text)
-    if hasattr(classes[name], "adapt"):
-        for key in ADAPTED:
-            if key in accepted and settings.get(key) is None:
-                raise declaration_error((*where, key), f"missing; without it, {name} does not know the data")
     if VALUE_RANGE in accepted:
         settings = {VALUE_RANGE: IMAGE_RANGE, **settings}
-        if settings[VALUE_RANGE] != IMAGE_RANGE:
-            text = f"is {settings[VALUE_RANGE]}: must be {IMAGE_RANGE}, the range of the pixels, or left out"
-            raise declaration_error((*where, VALUE_RANGE), text)
+    _check_suitable(classes[name], accepted, settings, where)
+    arguments = {key: _resolved(key, value, (*where, key)) for key, value in settings.items()}
+    try:
+        return classes[name](**arguments)
+    except Exception as error:  # constructors raise errors of many types
+        raise _refusal(name, settings, where, reason(error)) from None
+
+
+def _check_suitable(cls: type, accepted: set[str], settings: Mapping[str, Any], where: Place) -> None:
+    """Refuse settings that Keras accepts, and that do not suit the images or the training."""
+    for key in AVERAGES:
+        if settings.get(key):
+            text = "leave it out; averages of the weights would be saved, but other weights validated"
+            raise declaration_error((*where, key), text)
+    if hasattr(cls, "adapt"):
+        for key in ADAPTED:
+            if key in accepted and settings.get(key) is None:
+                raise declaration_error((*where, key), f"missing; without it, {cls.__name__} does not know the data")
+    if settings.get(VALUE_RANGE, IMAGE_RANGE) != IMAGE_RANGE:
+        text = f"is {settings[VALUE_RANGE]}: must be {IMAGE_RANGE}, the range of the pixels, or left out"
+        raise declaration_error((*where, VALUE_RANGE), text)
     fill = settings.get(FILL_VALUE)
     if isinstance(fill, int | float) and not IMAGE_RANGE[0] <= fill <= IMAGE_RANGE[1]:
         raise declaration_error((*where, FILL_VALUE), f"is {fill}: must be a grey value in {IMAGE_RANGE}")
     if settings.get("data_format") == "channels_first":
         text = "is 'channels_first', but the images have shape (height, width, 1); leave it out"
         raise declaration_error((*where, "data_format"), text)
-    arguments = {key: _resolved(key, value, (*where, key)) for key, value in settings.items()}
-    try:
-        return classes[name](**arguments)
-    except Exception as error:  # constructors raise errors of many types
-        raise _refusal(name, settings, where, reason(error)) from None
 
 
 def classes_of(module: ModuleType, base: type) -> dict[str, type]:
