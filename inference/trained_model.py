@@ -147,10 +147,10 @@ def _load_baseline(path: Path) -> tuple[int, int, Predict]:
     classes = np.asarray(getattr(model, "classes_", None))
     if classes.ndim != 1 or classes.dtype.kind not in "iu" or classes.min() < 0:
         raise UserError(f"{path}: the classifier must be fitted, with class codes from 0")
-    features = int(getattr(model, "n_features_in_", 0))
-    side = math.isqrt(features)
+    features = getattr(model, "n_features_in_", 0)
+    side = math.isqrt(features) if isinstance(features, int) and features >= 0 else 0
     if side**2 != features:
-        raise UserError(f"{path} takes {features} values; square images have 64, 784 or another square number")
+        raise UserError(f"{path} takes {features!r} values; square images have 64, 784 or another square number")
     count = int(classes.max()) + 1
 
     def predict(images: Images) -> Predictions:

@@ -654,6 +654,9 @@ def test_a_model_that_does_not_take_images_is_rejected(
     # Numbers that a damaged or hostile file can hold, and that take more memory than there is.
     for name, numbers in {
         "huge": {"n_features_in_": 10**12},
+        "negative": {"n_features_in_": -1},
+        "nan": {"n_features_in_": float("nan")},
+        "quoted": {"n_features_in_": "64"},
         "codes": {"classes_": np.array([0, 1, 2**40])},
         "many": {"n_neighbors": 10**9},
     }.items():
@@ -670,6 +673,9 @@ def test_a_model_that_does_not_take_images_is_rejected(
         "models/baselines/raw.skops": "fitted",
         "models/baselines/tiny.skops": "7 x 7 pixels; 8 to 1,000 are supported",
         "models/baselines/huge.skops": "1,000,000 x 1,000,000 pixels; 8 to 1,000 are supported",
+        "models/baselines/negative.skops": "-1 values",
+        "models/baselines/nan.skops": "nan values",
+        "models/baselines/quoted.skops": "'64' values",
         "models/baselines/codes.skops": "class code 1,099,511,627,776; at most 10,000 classes",
         "models/baselines/many.skops": "cannot predict: Expected n_neighbors <= n_samples_fit",
         "models/nets/oblong.keras": "(None, 28, 20, 1)",
