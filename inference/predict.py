@@ -50,15 +50,16 @@ def main() -> None:
     for path in found.files:
         try:
             picture = read_picture(path)
-            image, shapes = prepare(picture.grey, model.side, str(path))
+            prepared = prepare(picture.grey, model.side, str(path))
         except UserError as error:
             errors.append(str(error))
             rows[path] = unreadable(path, str(error))
             continue
         readable.append(path)
-        images.append(image)
-        several = [f"perhaps {shapes} digits: separate shapes, read as one"] if shapes > 1 else []
-        notes.append([*picture.notes, *several])
+        images.append(prepared.image)
+        lines = ["lines or a frame removed"] if prepared.lines else []
+        several = [f"perhaps {prepared.shapes} digits: separate shapes, read as one"] if prepared.shapes > 1 else []
+        notes.append([*picture.notes, *lines, *several])
     if show is not None:
         for name, image in zip(image_names(readable), images, strict=True):
             with replacing(show / name) as temporary:

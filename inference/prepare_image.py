@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.ground import ground
+from inference.page_lines import without_lines
 from stages.shared.errors import UserError
 
 Grey = NDArray[np.float32]
@@ -54,10 +56,13 @@ class Prepared(NamedTuple):
         0-1, ink bright on black.
     shapes : int
         Number of separate shapes as large as a digit; more than 1 may be several digits.
+    lines : bool
+        Whether lines of paper or a frame were removed.
     """
 
     image: Grey
     shapes: int
+    lines: bool
 
 
 def prepare(grey: Grey, side: int, name: str) -> Prepared:
@@ -82,14 +87,17 @@ def prepare(grey: Grey, side: int, name: str) -> Prepared:
     UserError
         There is no ink in the picture.
     """
-    found = find_ink(_shrink(grey))
+    if grey.shape == (side, side) and (found := find_ink(grey)) and not found[1] and _is_in_place(found[0]):
+        return Prepared(found[0] / found[0].max(), _large_shapes(found[0]), lines=False)
+    whole = _shrink(grey)
+    page = without_lines(whole)
+    lines = page is not whole
+    found = find_ink(page)
     if found is None:
-        raise UserError(f"{name}: the picture is blank; no ink is distinguishable from the background")
-    ink, noise = found
-    if grey.shape == (side, side) and not noise and _is_in_place(ink):
-        return Prepared(ink / ink.max(), _large_shapes(ink))
-    digit = _clean(ink, noise)
-    return Prepared(_placed(_scaled(digit, round(side * BOX), side), side), _large_shapes(digit))
+        besides = " besides lines or a frame" if lines else ""
+        raise UserError(f"{name}: the picture is blank{besides}; no ink is distinguishable from the background")
+    digit = _clean(*found)
+    return Prepared(_placed(_scaled(digit, round(side * BOX), side), side), _large_shapes(digit), lines)
 
 
 def find_ink(grey: Grey) -> tuple[Grey, float] | None:
@@ -138,9 +146,7 @@ def _background(grey: Grey) -> Grey | np.float32:
     low, high = np.percentile(border, [25, 75])
     if high - low <= UNEVEN * float(np.abs(grey - level).max()) or min(grey.shape) < SMALL:
         return level
-    # A median keeps the edge of a shadow in place. No stroke covers half of the window.
-    window = min(min(grey.shape) // 3, 254) | 1  # OpenCV's maximum is 255
-    return np.asarray(cv2.medianBlur(np.rint(grey * 255).astype(np.uint8), window), np.float32) / np.float32(255)
+    return ground(grey).without_ink
 
 
 def _border(grey: Grey) -> NDArray[np.bool_]:
@@ -251,7 +257,8 @@ def _stroke_width(digit: Grey) -> float:
     inside = digit > 0.5
     if not inside.any():
         return 0.0
-    distance = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
+    # Padded, because the distance to no edge at all would be infinite.
+    distance = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     # The mean distance to the edge of a straight stroke of width w is (w + 2) / 4.
     return float(4 * distance[inside].mean() - 2)
 

@@ -199,9 +199,9 @@ def test_the_best_net_predicts_the_same_class_for_a_picture_as_for_the_array(
 @pytest.mark.parametrize("form", [grey, inverted, rgba])
 def test_a_digit_of_mnist_is_not_resampled(hundred: Digits, form: Callable[[Pixels], Image.Image]) -> None:
     for image in hundred.images:
-        prepared, shapes = prepare(as_grey(form(image)), 28, "a digit")
+        prepared, shapes, lines = prepare(as_grey(form(image)), 28, "a digit")
         np.testing.assert_allclose(prepared, image / image.max(), atol=1e-6)
-        assert shapes == 1
+        assert (shapes, lines) == (1, False)
         assert prepared.dtype == np.float32
 
 
@@ -231,7 +231,7 @@ CLEAN = prepare(drawn(), 28, "a digit").image
 
 def close(picture: NDArray[Any], clean: NDArray[np.float32] = CLEAN, at_least: float = 0.9) -> bool:
     """Return whether a picture is prepared like a clean one, to within one pixel of its place."""
-    image, shapes = prepare(np.asarray(picture, np.float32), 28, "a digit")
+    image, shapes, _ = prepare(np.asarray(picture, np.float32), 28, "a digit")
     moved = [np.roll(image, (down, right), (0, 1)) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     return shapes == 1 and max(np.corrcoef(shifted.ravel(), clean.ravel())[0, 1] for shifted in moved) > at_least
 
@@ -306,6 +306,12 @@ def test_the_table_has_class_probability_and_runner_up(predict: Callable[..., Ra
     assert len(lines) == 3
     assert not ran.errors
     assert not ran.notes
+
+
+def test_removed_lines_are_noted(predict: Callable[..., Ran], tmp_path: Path) -> None:
+    page = np.pad((1 - drawn())[10:-10, 10:-10], 10)  # a black frame
+    (row,) = json.loads(predict("knn", save_png(tmp_path, page), "--json").table)
+    assert (row["class"], row["notes"]) == ("digit 2", ["lines or a frame removed"])
 
 
 def test_the_probabilities_of_a_model_without_them_are_empty(predict: Callable[..., Ran], tmp_path: Path) -> None:

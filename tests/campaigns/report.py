@@ -74,6 +74,14 @@ CAMPAIGNS = {
         "must name each. Loading it as the stages do must end in an error message, or in data that only a checksum "
         "tells from the right ones.",
     ),
+    "pictures": Campaign(
+        300,
+        "pictures per kind",
+        "Pictures of digits",
+        "Drawn digits on squared and ruled paper, in frames, in shadows: test digits of MNIST and printed ones, "
+        "predicted by the trained net `best`. At least 95 % of each kind must be right, or 95 % of the wrong ones have "
+        "a note or an error. Of empty frames, blank is right.",
+    ),
     "code": Campaign(
         40,
         "mutants per function at most",
