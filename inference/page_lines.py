@@ -21,6 +21,7 @@ SMALLEST = 48  # pixels; in a smaller picture, strokes and lines are too few pix
 # Fractions of the shorter side of the picture.
 LONG = 0.35  # minimum of a line
 WIDE = 0.14  # maximum width of a line, and of the frame at the border
+INSIDE = 0.1  # of the pixels of a shape: with fewer further from the border than `WIDE`, it may be left from a frame
 NEAR = 0.015  # distance between the end of a line and the border
 CORNER = 0.1  # distance between the ends of two lines and the corner that they make
 
@@ -131,7 +132,7 @@ def line_mask(contrast: Grey, least: float) -> Mask:
     for line in lines:
         # A line that seems wider than the others of the page has a stroke along it.
         mask |= _band(line, contrast, noise, drawn, CLEAR if line.width > 3 * usual + 3 else 50)
-    return _with_remnants(mask, drawn, lines) if lines else mask
+    return _with_remnants(mask, drawn, lines)
 
 
 def _band(line: Line, contrast: Grey, noise: float, drawn: Mask, percentage: float) -> Mask:
@@ -152,19 +153,21 @@ def _with_remnants(mask: Mask, drawn: Mask, lines: list[Line]) -> Mask:
     side = min(drawn.shape)
     if len(lines) <= FEW and any(_is_stroke(line, drawn.shape) for line in lines):
         return np.zeros_like(mask)
-    near, band = max(3, NEAR * side), WIDE * side
+    near, band = max(3, NEAR * side), round(WIDE * side)
     _, labels, stats, _ = cv2.connectedComponentsWithStats((drawn & ~mask).astype(np.uint8), connectivity=8)
     left, top, width, height, area = stats.T
     right, bottom = drawn.shape[1] - left - width, drawn.shape[0] - top - height
     at_border = np.minimum(np.minimum(left, right), np.minimum(top, bottom)) < near
-    if len(area) > 1:
-        largest = 1 + int(area[1:].argmax())
-        # A digit that fills the picture, such as a 4, has strokes from border to border.
-        if len(lines) <= FEW and at_border[largest] and min(width[largest], height[largest]) > 2 * band:
-            return np.zeros_like(mask)
-    along_border = (left + width < band) | (right + width < band) | (top + height < band) | (bottom + height < band)
-    remnants = at_border & along_border
-    remnants[0] = False  # all the rest
+    at_border[0] = False  # all the rest
+    within = np.bincount(labels[band:-band, band:-band].ravel(), minlength=len(area)) > INSIDE * area
+    # A digit that fills the picture, such as a 4, has strokes from border to border.
+    fills = at_border & within & (np.minimum(width, height) > 2 * band)
+    if len(lines) <= FEW and fills.any():
+        return np.zeros_like(mask)
+    remnants = at_border & ~within
+    inside = area[1:][~at_border[1:]].max(initial=0)
+    if not lines and inside < INSIDE * area[remnants].sum():
+        return mask  # nothing but a digit that fills the picture
     return mask | cv2.dilate(remnants[labels].astype(np.uint8), np.ones((3, 3))).astype(bool)
 
 

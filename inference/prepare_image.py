@@ -25,6 +25,8 @@ SMALL = 32  # pixels; in a smaller picture, the light is even
 MIN_CONTRAST = 0.04  # of the faintest ink; an empty page in a scan or JPEG varies by less
 UNEVEN = 0.1  # variation of the border, as a fraction of the picture's contrast, above which the light is uneven
 
+TRACE = 0.12  # fraction of the contrast of removed lines, below which ink is what is left of them
+
 # Multiples of the background's standard deviation.
 ABOVE_NOISE = 4.0  # minimum of ink
 BLANK = 6.0  # minimum of the strongest ink; noise alone is below
@@ -93,7 +95,7 @@ def prepare(grey: Grey, side: int, name: str) -> Prepared:
     page = without_lines(whole)
     lines = page is not whole
     found = find_ink(page)
-    if found is None:
+    if found is None or found[0].max() < TRACE * np.abs(page - whole).max():
         besides = " besides lines or a frame" if lines else ""
         raise UserError(f"{name}: the picture is blank{besides}; no ink is distinguishable from the background")
     digit = _clean(*found)

@@ -390,13 +390,13 @@ def campaign(n: int) -> dict[str, Any]:
                     noted += drawing.digit is not None
                 else:
                     digits.append(drawing.digit)
-                    images.append((prepared.image, prepared.shapes > 1))
+                    images.append((prepared.image, prepared.lines or prepared.shapes > 1))
                 advance(1)
             if images:
                 codes = model.predict(np.stack([image for image, _ in images])).codes
-                for digit, code, (_, several) in zip(digits, codes.tolist(), images, strict=True):
+                for digit, code, (_, note) in zip(digits, codes.tolist(), images, strict=True):
                     right[kind] += code == digit
-                    noted += code != digit and several
+                    noted += code != digit and note
             counts["pictures"] += n
             if right[kind] < RIGHT * n and noted < RIGHT * (n - right[kind]):
                 wrong.append(f"{kind}: {right[kind]} of {n} right, {noted} others noted")
