@@ -105,8 +105,7 @@ def test_outputs_in_mixed_precision_are_half_as_large(available: Callable[[float
 @pytest.mark.parametrize(
     ("layers", "settings", "remedy"),
     [
-        ([FLATTEN, dense(10**12)], {}, "make its layers smaller"),
-        ([FLATTEN, dense(10**30)], {}, "make its layers smaller"),
+        ([FLATTEN, dense(10**9)], {}, "make its layers smaller"),
         ([convolution(10**9), FLATTEN], {}, "make its layers smaller"),
         ([{"class": "Reshape", "target_shape": [28, 28]}, {"class": "LSTM", "units": 10**6}], {}, "layers smaller"),
         ([convolution(64), convolution(64), FLATTEN], {"batch_size": 10**6}, "lower batch_size"),
@@ -126,9 +125,9 @@ def test_far_too_large_nets_are_refused_without_allocating_them(
 
 def test_a_refused_net_is_forgotten(available: Callable[[float], None]) -> None:
     available(GB)
-    refused(net(FLATTEN, dense(10**12)))
+    refused(net(FLATTEN, dense(10**9)))
     with pytest.raises(UserError):  # the second layer cannot be built, the first is too large
-        built(net(FLATTEN, dense(10**12), {"class": "Conv2D", "filters": 1, "kernel_size": 3}))
+        built(net(FLATTEN, dense(10**9), {"class": "Conv2D", "filters": 1, "kernel_size": 3}))
     # Building the next net would give all pending weights their values.
     assert built(NETS["softmax"]).count_params() == 7_850
 
@@ -197,8 +196,8 @@ def measure(kind: str) -> None:
 @pytest.fixture
 def divided(workspace: Path, edited_params: Any) -> Path:
     edited_params(
-        ("units: 48", "units: 1000000000000"),
-        ("units: 128", "units: 2000000000000"),
+        ("units: 48", "units: 1000000000"),
+        ("units: 128", "units: 2000000000"),
     )
     images, labels = digits(200)
     datasets.save_raw(datasets.Raw(images, labels.astype(np.uint8), None))
@@ -211,7 +210,7 @@ def test_check_models_names_every_net_that_is_too_large(divided: Path) -> None:
         check_models_main()
     first, second = str(caught.value).splitlines()
     # 412 weights per unit for 20 x 20 images and 10 classes, two optimiser slots each, 4 bytes.
-    assert re.match(r"params\.yaml, line \d+: nets\.mlp-48: .*\b9,[0-9]{3},[0-9]{3}\.[0-9] GB", first)
+    assert re.match(r"params\.yaml, line \d+: nets\.mlp-48: .*\b9,[0-9]{3}\.[0-9] GB", first)
     assert re.match(r"params\.yaml, line \d+: nets\.mlp-128-64: ", second)
     assert not Path("data/checks/models.txt").exists()
 

@@ -49,10 +49,11 @@ def fit(
         # Threads end with this process; joblib's worker processes would outlive a signal for minutes.
         with parallel_config(backend="threading"):
             worker.fit(X, y)
-    except (MemoryError, OSError):
+    except OSError:
         raise  # the declaration is not at fault
     except Exception as error:  # LightGBM has an exception of its own, scikit-learn raises several
-        raise declaration_error(where, f"{type(model).__name__} cannot be fitted: {one_line(error)}") from error
+        reason = one_line(error) or type(error).__name__  # a MemoryError may have no text
+        raise declaration_error(where, f"{type(model).__name__} cannot be fitted: {reason}") from error
     if parallel:
         worker.n_jobs = None
     return plain(worker)
