@@ -88,8 +88,12 @@ def _has_light_ink(pixels: NDArray[np.uint8]) -> bool:
     half = window // 2
     padded = cv2.copyMakeBorder(pixels, half, half, half, half, cv2.BORDER_REFLECT_101)
     median = cv2.medianBlur(padded, window)[half : half + height, half : half + width]
-    difference = pixels.astype(np.float32) - median
-    spread = 1.4826 * float(np.median(np.abs(difference)))
+    return mostly_lighter(pixels.astype(np.float32) - median)
+
+
+def mostly_lighter(difference: Grey) -> bool:
+    """Return whether what differs from the ground by more than its noise is mostly lighter."""
+    spread = 1.4826 * float(np.median(np.abs(difference)))  # standard deviation, if most pixels are background
     outside = np.where(np.abs(difference) > 3 * spread, difference, 0)
     # Squares, so that a few strong strokes outweigh much weak texture.
     return bool(np.sum(np.maximum(outside, 0) ** 2) >= np.sum(np.minimum(outside, 0) ** 2))

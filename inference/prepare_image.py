@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from inference.ground import ground
+from inference.ground import ground, mostly_lighter
 from inference.page_lines import without_lines
 from stages.shared.errors import UserError
 
@@ -118,11 +118,7 @@ def find_ink(grey: Grey) -> tuple[Grey, float] | None:
         Standard deviation of the background; 0 for a computer drawing.
     """
     difference = grey - _background(grey)
-    spread = 1.4826 * float(np.median(np.abs(difference)))  # standard deviation, if most pixels are background
-    outside = np.where(np.abs(difference) > 3 * spread, difference, 0)
-    # Squares, so that a few strong strokes outweigh much weak texture.
-    bright = np.sum(np.maximum(outside, 0) ** 2) >= np.sum(np.minimum(outside, 0) ** 2)
-    signed = difference if bright else -difference
+    signed = difference if mostly_lighter(difference) else -difference
     noise = _noise(signed)
     sigma = max(grey.shape) / 600
     if noise > NOISY * float(signed.max()) and sigma > 0.3:
