@@ -627,7 +627,7 @@ def test_a_damaged_picture_is_read_or_rejected(tmp_path: Path, kind: str) -> Non
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["mlp48"], ["'mlp48'", "did you mean 'mlp-48'?", "allowed: best, cnn-15x15,"]),
+        (["mlp48"], ["'mlp48'", "did you mean 'mlp-48'?", "allowed: augmented-cnn, cnn-15x15,"]),
         (["deep-cnn"], ["models/nets/deep-cnn.keras is missing", "'dvc pull'", "'dvc repro'"]),
         (["nets/no.keras"], ["nets/no.keras: ", "not found"]),
         (["params.yaml"], ["params.yaml", ".keras", ".skops"]),

@@ -23,7 +23,7 @@ from stages.shared.errors import UserError
 from stages.shared.process.console import progress
 
 SEED = 13
-MODEL = "best"
+MODEL = "augmented-cnn"
 RIGHT = 0.95  # least share of right or noted pictures of each kind
 MNIST = Path("data/mnist")
 FONTS = ("DejaVu Sans", "DejaVu Sans Mono", "DejaVu Serif", "STIXGeneral")
@@ -354,7 +354,7 @@ KINDS: dict[str, Callable[[Source, Chance], Drawing]] = {
 
 
 def campaign(n: int) -> dict[str, Any]:
-    """Predict n pictures of each kind with the trained net `best`.
+    """Predict n pictures of each kind with the trained net `augmented-cnn`.
 
     Parameters
     ----------
