@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from stages.plot_weights import weight_pictures
 from stages.plot_weights.confusion_matrix_picture import confusion_figure
-from stages.plot_weights.digit_pictures import most_confident_errors, sample_figure, wrong_figure
-from stages.plot_weights.image_grid import grid, image_map
-from stages.plot_weights.picture_style import class_labels, figure_png, fitted, text_width
 from stages.plot_weights.weight_pictures import weight_map_figure, weight_matrix_figure
+from stages.report.digit_pictures import most_confident_errors, sample_figure, wrong_figure
+from stages.shared.charts.image_grid import grid, image_map
+from stages.shared.charts.picture_style import class_labels, figure_png, fitted, text_width
 from stages.shared.files.predictions import Predictions, ScoreKind
 from stages.shared.models.drawable_weights import weight_maps
 
@@ -384,7 +384,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from stages.plot_weights.confusion_matrix_picture import confusion_figure
-from stages.plot_weights.picture_style import figure_png
+from stages.shared.charts.picture_style import figure_png
 from stages.plot_weights.weight_pictures import weight_map_figure
 
 rng = np.random.default_rng(3)

@@ -55,7 +55,9 @@ def test_a_setting_on_the_command_line_changes_one_line(setting: str, lines: lis
 
 
 @pytest.mark.usefixtures("workspace")
-@pytest.mark.parametrize("setting", ["~nets.fast", "~nets.augmented-cnn", "~baselines.svc-rbf", "+nets.new={epochs: 1}"])
+@pytest.mark.parametrize(
+    "setting", ["~nets.fast", "~nets.augmented-cnn", "~baselines.svc-rbf", "+nets.new={epochs: 1}"]
+)
 def test_a_model_added_or_removed_takes_no_comment_of_another(setting: str) -> None:
     name = setting.split(".")[1].split("=")[0]
     sign = setting[0].replace("~", "-")

@@ -81,7 +81,15 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_default_file_is_valid(workspace: Path) -> None:
     params = check_structure(read())
     assert list(params.baselines.root) == ["linear-svc", "sgd", "knn", "svc-rbf"]
-    assert list(params.nets.root) == ["softmax", "mlp-48", "mlp-128-64", "cnn-15x15", "deep-cnn", "fast", "augmented-cnn"]
+    assert list(params.nets.root) == [
+        "softmax",
+        "mlp-48",
+        "mlp-128-64",
+        "cnn-15x15",
+        "deep-cnn",
+        "fast",
+        "augmented-cnn",
+    ]
     assert params.training.seed == 42
     assert params.pictures.weights["mlp-48"]["hidden"].range == 1.5
 

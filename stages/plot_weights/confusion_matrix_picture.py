@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from stages.plot_weights.picture_style import DPI, GROUND, INK, chart, class_labels, house_style, text_width
+from stages.shared.charts.picture_style import DPI, GROUND, INK, chart, class_labels, house_style, text_width
 
 COUNTS_UP_TO = 26  # classes; with more, the counts would be illegible
 ZEROS_UP_TO = 12  # classes; with more, zeros would hide the rest

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from stages.plot_weights.confusion_matrix_picture import confusion_figure
-from stages.plot_weights.digit_pictures import most_confident_errors, sample_figure, wrong_figure
-from stages.plot_weights.picture_style import figure_png
 from stages.plot_weights.weight_pictures import weight_map_figure, weight_matrix_figure
+from stages.report.digit_pictures import most_confident_errors, sample_figure, wrong_figure
 from stages.shared.charts.curves_chart import all_nets_chart, net_curves_chart
 from stages.shared.charts.leaderboard_chart import leaderboard_chart
+from stages.shared.charts.picture_style import figure_png
 from stages.shared.charts.png import chart_png
 from stages.shared.files import paths
 from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels, load_raw_images

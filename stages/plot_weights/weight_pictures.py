@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from stages.plot_weights.image_grid import grid, image_map
-from stages.plot_weights.picture_style import (
+from stages.shared.charts.image_grid import grid, image_map
+from stages.shared.charts.picture_style import (
     DPI,
     GREY,
     GROUND,

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from stages.plot_weights.image_grid import image_map
-from stages.plot_weights.picture_style import GREY, class_labels, fitted, house_style, sheet, text_width
+from stages.shared.charts.image_grid import image_map
+from stages.shared.charts.picture_style import GREY, class_labels, fitted, house_style, sheet, text_width
 from stages.shared.files.predictions import Predictions, ScoreKind
 
 WIDTH = 960  # at most, of a row of images, in pixels of the PNG
