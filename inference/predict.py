@@ -31,8 +31,8 @@ def main() -> None:
 
     from inference.answers import answers, as_json, as_table, enlarged, image_names, unreadable
     from inference.prepare_image import prepare
-    from inference.read_image import find_pictures, read_picture
     from inference.trained_model import load
+    from stages.shared.files.picture_files import find_pictures, read_picture
     from stages.shared.files.whole_files import replacing
 
     found = find_pictures(arguments.pictures)

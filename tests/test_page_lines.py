@@ -11,8 +11,8 @@ from PIL import Image
 
 from inference.page_lines import without_lines
 from inference.prepare_image import prepare
-from inference.read_image import read_picture
 from stages.shared.errors import UserError
+from stages.shared.files.picture_files import read_picture
 from tests.fixtures.small_project import ROOT
 from tests.test_predict import drawn
 

@@ -22,12 +22,12 @@ from sklearn.svm import SVC
 
 from inference.predict import main
 from inference.prepare_image import prepare
-from inference.read_image import as_grey, read_picture
 from stages.fetch.idx import read_images, read_labels
 from stages.shared.errors import UserError
 from stages.shared.files import paths
 from stages.shared.files.datasets import save_classes
 from stages.shared.files.keras_models import load_net, save_net
+from stages.shared.files.picture_files import as_grey, read_picture
 from stages.shared.files.skops_models import load_baseline, save_baseline
 from tests.fixtures.small_project import ROOT
 
@@ -537,7 +537,7 @@ def test_a_small_file_that_inflates_takes_little_memory(tmp_path: Path) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from inference.prepare_image import prepare\n"
-        "from inference.read_image import read_picture\n"
+        "from stages.shared.files.picture_files import read_picture\n"
         "from stages.shared.process.run import peak_memory\n"
         "try:\n"
         "    prepare(read_picture(Path(sys.argv[1])).grey, 28, sys.argv[1])\n"

@@ -1,18 +1,22 @@
-"""Reads pictures of all common formats as grey values."""
+"""Reads pictures of all common formats as grey values, and makes them square."""
 
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stages.shared.errors import UserError, one_line
+
+Converted = TypeVar("Converted")
+Ground = Literal["white", "black"]
+Squaring = Literal["pad", "crop", "stretch"]
 
 # Pillow reads more formats, and one of them (EPS) by running another program.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
@@ -101,12 +105,27 @@ def find_pictures(places: Iterable[str]) -> Found:
 
 
 def read_picture(path: Path) -> Picture:
-    """Read a picture.
+    """Read a picture as grey values; parameters and errors as for `decode`."""
+    grey, frames = decode(path, as_grey)
+    return Picture(grey, [f"first of {frames} frames"] if frames > 1 else [])
+
+
+def decode(path: Path, convert: Callable[[Image.Image], Converted]) -> tuple[Converted, int]:
+    """Open a picture, the right way up, and convert it.
 
     Parameters
     ----------
     path : Path
         A file of one of `FORMATS`, of any bit depth, colours and transparency; of several frames, the first is read.
+    convert : callable
+        What to do with it.
+
+    Returns
+    -------
+    converted
+        The result of `convert`.
+    frames : int
+        The number of its frames.
 
     Raises
     ------
@@ -128,7 +147,7 @@ def read_picture(path: Path) -> Picture:
                 frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1
                 image.seek(0)
                 image.load()
-                grey = as_grey(_upright(image))
+                return convert(_upright(image)), frames
     except UnidentifiedImageError:
         raise UserError(
             f"{path} is not a picture in a supported format: {', '.join(FORMATS)}; convert it, for "
@@ -142,16 +161,17 @@ def read_picture(path: Path) -> Picture:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except DECODER_ERRORS as error:
         raise UserError(f"{path} is damaged or truncated: {one_line(error)}") from error
-    return Picture(grey, [f"first of {frames} frames"] if frames > 1 else [])
 
 
-def as_grey(image: Image.Image) -> NDArray[np.float32]:
+def as_grey(image: Image.Image, ground: Ground | None = None) -> NDArray[np.float32]:
     """Convert a picture of any mode to grey values.
 
     Parameters
     ----------
     image : Image
-        Transparent parts become white, or black if the picture is light ink on a transparent background.
+        A picture.
+    ground : {"white", "black"}, optional
+        What transparent parts become; by default white, or black if it is light ink on a transparent background.
 
     Returns
     -------
@@ -168,13 +188,51 @@ def as_grey(image: Image.Image) -> NDArray[np.float32]:
     if image.has_transparency_data:
         pixels = _as_array(image.convert("LA") if image.mode == "La" else image.convert("RGBA").convert("LA"))
         light, opacity = pixels[..., 0], pixels[..., 1]
-        visible = opacity > HALF
-        # Light ink would vanish on white. It covers less than half of the picture, unlike a sheet of paper with
-        # transparent corners.
-        light_ink = 0 < visible.mean() < 0.5 and (light[visible] > HALF).mean() > 0.98
-        background = np.float32(0) if light_ink else 1 - opacity
-        return light * opacity + background
+        if ground is None:
+            ground = "black" if _is_light_ink(light, opacity) else "white"
+        return light * opacity + (np.float32(0) if ground == "black" else 1 - opacity)
     return _as_array(image.convert("RGB").convert("L"))
+
+
+def make_square(grey: NDArray[np.float32], size: int, how: Squaring) -> NDArray[np.float32]:
+    """Resize grey values to a square.
+
+    Parameters
+    ----------
+    grey : ndarray of float32, shape (height, width)
+        Grey values of any range.
+    size : int
+        Height and width of the result in pixels.
+    how : {"pad", "crop", "stretch"}
+        If the picture is not square: fill the shorter side with the median grey value of its edges, cut the longer side
+        around the centre, or change the proportions.
+
+    Returns
+    -------
+    ndarray of float32, shape (size, size)
+        In the same range; `grey` itself if it has this size.
+    """
+    if grey.shape == (size, size):
+        return grey
+    image = Image.fromarray(grey)
+    smooth = Image.Resampling.BILINEAR  # the others can leave the range
+    if how == "crop":
+        return np.asarray(ImageOps.fit(image, (size, size), smooth))
+    if how == "stretch":
+        return np.asarray(image.resize((size, size), smooth))
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    edges = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    padded = Image.new("F", (size, size), float(np.median(edges)))
+    padded.paste(image.resize((width, height), smooth), ((size - width) // 2, (size - height) // 2))
+    return np.asarray(padded)
+
+
+def _is_light_ink(light: NDArray[np.float32], opacity: NDArray[np.float32]) -> bool:
+    """Return whether a picture is light ink on a transparent background, which would vanish on white."""
+    visible = opacity > HALF
+    # Ink covers less than half of the picture, unlike a sheet of paper with transparent corners.
+    return bool(0 < visible.mean() < 0.5 and (light[visible] > HALF).mean() > 0.98)
 
 
 def _as_array(image: Image.Image) -> NDArray[np.float32]:
