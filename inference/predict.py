@@ -25,27 +25,33 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    # Imported here so that --help and mistakes in the command line respond at once.
+    # Imports are ordered so that --help and mistakes in the command line are answered at once.
+    from inference.find_model import find
+
+    source = find(arguments.model, arguments.repo)
+
+    from stages.shared.files.picture_files import find_pictures, read_picture
+
+    found = find_pictures(arguments.pictures)
+    for path in found.skipped:
+        print(f"predict: skipped {path}, which is not a picture", file=sys.stderr)
+    errors = [f"{folder}: no pictures in this folder" for folder in found.empty]
+    if not any(path.exists() for path in found.files):
+        errors += [f"{path}: file not found" for path in found.files]
+        raise UserError("\n".join(errors))
+    show: Path | None = arguments.show
+    if show is not None and show.resolve() in {path.resolve().parent for path in found.files}:
+        raise UserError(f"--show {show}: this folder contains the pictures to read; choose another one to write to")
+
     import numpy as np
     from PIL import Image
 
     from inference.answers import answers, as_json, as_table, enlarged, image_names, unreadable
     from inference.prepare_image import prepare
     from inference.trained_model import load
-    from stages.shared.files.picture_files import find_pictures, read_picture
     from stages.shared.files.whole_files import replacing
 
-    found = find_pictures(arguments.pictures)
-    for path in found.skipped:
-        print(f"predict: skipped {path}, which is not a picture", file=sys.stderr)
-    errors = [f"{folder}: no pictures in this folder" for folder in found.empty]
-    if not found.files:
-        raise UserError("\n".join(errors))
-    show: Path | None = arguments.show
-    if show is not None and show.resolve() in {path.resolve().parent for path in found.files}:
-        raise UserError(f"--show {show}: this folder contains the pictures to read; choose another one to write to")
-
-    model = load(arguments.model, arguments.repo)
+    model = load(source)
     rows, readable, images, notes = {}, [], [], []
     for path in found.files:
         try:

@@ -1,4 +1,4 @@
-"""Finds a trained model by name, path or version, and predicts images; baselines are loaded without TensorFlow."""
+"""Loads a trained model and predicts images: nets without scikit-learn, baselines without TensorFlow."""
 
 import math
 import tempfile
@@ -10,19 +10,15 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from inference import registered_models
-from stages.shared.errors import UserError, one_line, unknown_name
+from inference.find_model import NET, require_model_file
+from inference.registered_models import Registered, fetch
+from stages.shared.errors import UserError, one_line
 from stages.shared.files import paths
 from stages.shared.files.predictions import Predictions
-from stages.shared.files.skops_models import load_baseline_file
 from stages.shared.files.text_files import load_json
-from stages.shared.models.tensorflow_startup import start_tensorflow
-from stages.shared.params import baselines_section, nets_section
 
 Images = NDArray[np.float32]
 Predict = Callable[[Images], Predictions]
-
-NET, BASELINE = paths.NETS.suffix, paths.BASELINES.suffix
 
 SIDES = range(8, 1001)  # pixels; fewer do not show a digit
 MOST_CLASSES = 10_000
@@ -47,39 +43,18 @@ class Model(NamedTuple):
     predict: Predict
 
 
-def load(name: str, repo: str | None) -> Model:
-    """Find a model and load it; no code in its file is run.
-
-    Parameters
-    ----------
-    name : str
-        A path that ends in .keras or .skops, the name of a declared model, or an artifact: NAME@VERSION, NAME@latest
-        or NAME#STAGE.
-    repo : str or None
-        Path or URL of the repository with the artifact; None is this one.
+def load(source: Path | Registered) -> Model:
+    """Load a model that `find` has found; no code in its file is run.
 
     Raises
     ------
     UserError
-        There is no such model, it cannot be loaded, or it does not take images.
+        It cannot be fetched or loaded, or does not take images.
     """
-    path = Path(name)
-    if path.suffix in (NET, BASELINE) or (repo is None and path.is_file()):
-        if repo is not None:
-            raise UserError(f"--repo needs the name of an artifact, and '{name}' is a path")
-        if not path.is_file():
-            raise UserError(f"{path}: file not found")
-        return load_file(path, paths.CLASSES)
-    if repo is not None or registered_models.is_artifact(name):
-        with tempfile.TemporaryDirectory() as folder:
-            return load_file(*registered_models.fetch(name, repo, Path(folder)))
-    declared = {net: paths.NETS.path(net) for net in nets_section.load()}
-    declared |= {baseline: paths.BASELINES.path(baseline) for baseline in baselines_section.load()}
-    if name not in declared:
-        raise UserError(unknown_name(name, declared, "model"))
-    if not declared[name].is_file():
-        raise UserError(f"{declared[name]} is missing; 'dvc pull' fetches it, 'dvc repro' trains it")
-    return load_file(declared[name], paths.CLASSES)
+    if isinstance(source, Path):
+        return load_file(source, paths.CLASSES)
+    with tempfile.TemporaryDirectory() as folder:
+        return load_file(*fetch(source, Path(folder)))
 
 
 def load_file(path: Path, classes: Path) -> Model:
@@ -97,9 +72,7 @@ def load_file(path: Path, classes: Path) -> Model:
     UserError
         It cannot be loaded, does not take square grey images, or does not return class codes.
     """
-    if path.suffix not in (NET, BASELINE):
-        raise UserError(f"{path.name} is not a model file; only {NET} and {BASELINE} files are loaded")
-    side, count, predict = (_load_net if path.suffix == NET else _load_baseline)(path)
+    side, count, predict = (_load_net if require_model_file(path).suffix == NET else _load_baseline)(path)
     if side not in SIDES:
         raise UserError(f"{path} takes images of {side:,} x {side:,} pixels; {SIDES[0]} to {SIDES[-1]:,} are supported")
     if count > MOST_CLASSES:
@@ -115,6 +88,8 @@ def load_file(path: Path, classes: Path) -> Model:
 
 
 def _load_net(path: Path) -> tuple[int, int, Predict]:
+    from stages.shared.models.tensorflow_startup import start_tensorflow
+
     start_tensorflow()
     from stages.shared.files.keras_models import largest_output, load_net_file
 
@@ -134,7 +109,9 @@ def _load_net(path: Path) -> tuple[int, int, Predict]:
     batch = max(1, min(fitting, BATCH))
 
     def predict(images: Images) -> Predictions:
-        scores = np.asarray(net.predict(images[..., np.newaxis], batch_size=batch, verbose=0), np.float32)
+        # The same numbers as those of net.predict, which takes longer for a few images.
+        batches = (images[start : start + batch, ..., np.newaxis] for start in range(0, len(images), batch))
+        scores = np.concatenate([np.asarray(net.predict_on_batch(images), np.float32) for images in batches])
         # The file does not tell whether the values are probabilities.
         probable = bool(np.all(scores >= 0) and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
         return Predictions(scores.argmax(axis=1), scores, "probability" if probable else "decision")
@@ -143,6 +120,8 @@ def _load_net(path: Path) -> tuple[int, int, Predict]:
 
 
 def _load_baseline(path: Path) -> tuple[int, int, Predict]:
+    from stages.shared.files.skops_models import load_baseline_file
+
     model = load_baseline_file(path)
     classes = np.asarray(getattr(model, "classes_", None))
     if classes.ndim != 1 or classes.dtype.kind not in "iu" or classes.min() < 0:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` writes params.yaml with
 
-from inference.registered_models import fetch
+from inference.registered_models import fetch, find
 from stages.shared.errors import UserError
 from tests.fixtures.small_project import ROOT, Project
 
@@ -260,7 +260,7 @@ def test_a_repository_of_another_user_is_named_with_the_remedy(
     monkeypatch.chdir(folder)
     for repo in (None, str(folder)):
         with pytest.raises(UserError, match=rf"git config --global --add safe\.directory {folder}$"):
-            fetch("model@v1.0.0", repo, tmp_path)
+            fetch(find("model@v1.0.0", repo), tmp_path)
 
 
 def test_a_model_of_a_project_in_a_folder_is_registered_and_fetched_with_the_folder(
@@ -277,21 +277,21 @@ def test_a_model_of_a_project_in_a_folder_is_registered_and_fetched_with_the_fol
     for place, prefix in places.items():
         monkeypatch.chdir(place)
         for name in ("digits:model@v1.0.0", "digits:model#prod", f"{prefix}model@latest"):
-            model, _ = fetch(name, None, tmp_path)
+            model, _ = fetch(find(name, None), tmp_path)
             assert model.read_bytes() == (ROOT / "params.yaml").read_bytes()
             model.unlink()
     monkeypatch.chdir(tmp_path)
     for repo, name in ((outer, "digits:model"), (folder, "model"), (folder, "digits:model")):
-        assert fetch(name, str(repo), tmp_path)[0].is_file()
+        assert fetch(find(name, str(repo)), tmp_path)[0].is_file()
     # Another repository's URL has nothing to do with the current folder.
     git(tmp_path, "clone", "--quiet", str(project), "other")
     git(tmp_path / "other", "tag", "--annotate", "--message", "a version", "model@v3.0.0")
     monkeypatch.chdir(folder)
-    assert fetch("model@v3.0.0", (tmp_path / "other").as_uri(), tmp_path)[0].is_file()
+    assert fetch(find("model@v3.0.0", (tmp_path / "other").as_uri()), tmp_path)[0].is_file()
     monkeypatch.chdir(tmp_path)
     # Registered without the folder, a version cannot be fetched.
     git(outer, "tag", "--annotate", "--message", "a version", "model@v2.0.0")
-    with pytest.raises(UserError, match=r"has no artifact 'digits:model@v2\.0\.0'"):
-        fetch("model@v2.0.0", str(folder), tmp_path)
+    with pytest.raises(UserError, match=r"unknown version or stage 'digits:model@v2\.0\.0'"):
+        find("model@v2.0.0", str(folder))
     with pytest.raises(UserError, match="registered and fetched as FOLDER:model"):
-        fetch("model@v2.0.0", str(outer), tmp_path)
+        fetch(find("model@v2.0.0", str(outer)), tmp_path)

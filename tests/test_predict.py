@@ -705,29 +705,67 @@ def test_values_that_are_not_probabilities_are_omitted(
     assert row["class"] in ("0", "1", "2")
 
 
-def test_the_command_exits_with_1_after_an_error_and_imports_no_tensorflow_for_a_baseline(
-    project: Path, tmp_path: Path
-) -> None:
-    two = save_png(tmp_path, 1 - drawn())
+SLOW = ("cv2", "dvc", "gto", "keras", "pydantic", "sklearn", "skops", "tensorflow")
+
+
+def run_alone(folder: Path, *arguments: str | Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """Run the command in a process of its own; also return which of the slow libraries it has imported."""
     code = (
         "import runpy, sys; sys.argv[0] = 'predict'\n"
         "try:\n"
         "    runpy.run_module('inference.predict', run_name='__main__')\n"
         "finally:\n"
-        "    print(sorted({'tensorflow', 'keras', 'dvc'} & set(sys.modules)))\n"
+        f"    print(*sorted(set({SLOW}) & sys.modules.keys()))\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", code, "knn", str(two), "no.png"],
-        cwd=project,
+        [sys.executable, "-c", code, *map(str, arguments)],
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
+    return ran, ran.stdout.splitlines()[-1].split()
+
+
+def test_the_command_exits_with_1_after_an_error_and_imports_no_tensorflow_for_a_baseline(
+    project: Path, tmp_path: Path
+) -> None:
+    ran, imported = run_alone(project, "knn", save_png(tmp_path, 1 - drawn()), "no.png")
     assert ran.returncode == 1
     assert ran.stdout.splitlines()[1].split()[1:3] == ["digit", "2"]
-    assert ran.stdout.splitlines()[-1] == "[]"
+    assert imported == ["cv2", "sklearn", "skops"]
     assert ran.stderr.startswith("predict: no.png: ")
     assert len(ran.stderr.splitlines()) == 1
+
+
+def test_a_net_is_loaded_without_skops(project: Path, tmp_path: Path) -> None:
+    ran, imported = run_alone(project, "mlp-48", save_png(tmp_path, 1 - drawn()))
+    assert ran.returncode == 0
+    assert not {"skops", "dvc", "gto"} & set(imported)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mlp-84", "two.png"], "unknown model 'mlp-84'; did you mean 'mlp-48'?"),
+        (["deep-cnn", "two.png"], "models/nets/deep-cnn.keras is missing"),
+        (["no.keras", "two.png"], "no.keras: file not found"),
+        (["params.yaml", "two.png"], "params.yaml is not a model file"),
+        (["knn@1.0", "two.png"], "'knn@1.0' is not NAME@VERSION"),
+        (["mlp-48", "no.png"], "no.png: file not found"),
+        (["mlp-48", "models"], "models: no pictures in this folder"),
+        (["mlp-48", "two.png", "--show", "."], "--show .: this folder contains the pictures"),
+        (["mlp-48", "two.png", "--jsom"], ""),
+    ],
+)
+def test_a_mistake_in_the_command_line_is_answered_before_slow_imports(
+    project: Path, arguments: list[str], message: str
+) -> None:
+    save_png(project, 1 - drawn())
+    ran, imported = run_alone(project, *arguments)
+    assert ran.returncode != 0
+    assert ran.stderr.startswith(f"predict: {message}" if message else "usage: ")
+    assert imported == []
 
 
 @pytest.fixture(scope="module")
@@ -798,13 +836,36 @@ def test_an_artifact_that_does_not_exist(
         (error,) = predict(model, two, *more).errors
         return error
 
-    # The last one is registered, but not declared in dvc.yaml.
-    for unknown in ("digits@v2.0.0", "digits#dev", "digit@v1.0.0", "lost@v1.0.0"):
-        error = wrong(unknown)
-        assert f"'{unknown}'" in error
-        assert f"'gto show {unknown.replace('#', '@').partition('@')[0]}'" in error
-    assert f"'gto show --repo {registry} digits'" in wrong("digits@v2.0.0", "--repo", str(registry))
-    assert "No git repository was found at /nowhere" in wrong("digits@v1.0.0", "--repo", "/nowhere")
+    assert wrong("digits@v2.0.0") == (
+        "this repository: unknown version or stage 'digits@v2.0.0'; did you mean 'digits@v1.0.0'? "
+        "allowed: digits#prod, digits@v1.0.0, digits@v1.1.0"
+    )
+    assert "'digits#pro'; did you mean 'digits#prod'?" in wrong("digits#pro")
+    for unknown in ("digit@v1.0.0", "digit@latest", "digit#prod"):
+        assert "unknown registered model 'digit'; did you mean 'digits'?" in wrong(unknown)
+    assert wrong("digits@v2.0.0", "--repo", str(registry)).startswith(f"{registry}: unknown version or stage ")
+    assert wrong("digits@v1.0.0", "--repo", "/nowhere") == "--repo /nowhere: no such folder"
+    # A repository behind an address is not searched before DVC clones it.
+    error = wrong("digits@v2.0.0", "--repo", f"file://{registry}")
+    assert "'digits@v2.0.0'" in error
+    assert f"'gto show --repo file://{registry} digits'" in error
+    # Registered, but not declared in dvc.yaml.
+    error = wrong("lost@v1.0.0")
+    assert "'lost@v1.0.0'" in error
+    assert "'gto show lost'" in error
     error = wrong("gone@v1.0.0")
     assert "models/gone.skops" in error
     assert "'dvc push'" in error
+    for model in ("digits@v2.0.0", "digits#pro", "digit@latest"):
+        ran, imported = run_alone(registry, model, two)
+        assert (ran.returncode, imported) == (1, [])
+
+
+def test_a_repository_without_registered_models(
+    predict: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = save_png(tmp_path, 1 - drawn())
+    monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    (error,) = predict("knn@latest", two).errors
+    assert error.startswith("this repository has no registered models; 'gto register knn --version v1.0.0'")

@@ -16,6 +16,7 @@ from matplotlib import font_manager
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from inference.find_model import find
 from inference.prepare_image import prepare
 from inference.trained_model import load
 from stages.fetch.idx import read_images, read_labels
@@ -371,7 +372,7 @@ def campaign(n: int) -> dict[str, Any]:
     UserError
         The net is not trained.
     """
-    model = load(MODEL, None)
+    model = load(find(MODEL, None))
     source = Source()
     counts: Counter[str] = Counter(pictures=0)
     right: dict[str, int] = {}
