@@ -28,14 +28,24 @@ def test_a_terminal_shows_a_bar_that_disappears_at_the_end(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("total", "rows", "line"), [(300, 100, "search: 200 of 300 rows"), (None, 1_000, "search: 2,000 rows")]
+    ("total", "at_most", "rows", "line"),
+    [
+        (300, False, 100, "search: 200 of 300 rows"),
+        (300, True, 100, "search: 200 of at most 300 rows"),
+        (None, False, 1_000, "search: 2,000 rows"),
+    ],
 )
 def test_a_pipe_gets_a_line_every_ten_seconds(
-    total: int | None, rows: int, line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    total: int | None,
+    at_most: bool,
+    rows: int,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
-    with console.progress("search", total, "rows") as advance:
+    with console.progress("search", total, "rows", at_most) as advance:
         for _ in range(3):
             now[0] += 6
             advance(rows)

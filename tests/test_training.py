@@ -132,10 +132,10 @@ def test_the_same_seed_gives_the_same_weights_and_console_output(
         np.testing.assert_array_equal(one, other)
     lines = capsys.readouterr().out.splitlines()
     for line, row in zip(lines, history.itertuples(), strict=True):
-        assert line.startswith(f"tiny: epoch {row.epoch} of at most 5: ")
-        assert re.findall(r"\d\.\d{4}", line) == [
-            f"{value:.4f}" for value in (row.accuracy, row.loss, row.val_accuracy)
-        ]
+        assert line == (
+            f"tiny: epoch {row.epoch} of 5: accuracy {row.accuracy:.4f}, loss {row.loss:.4f}; "
+            f"validation: accuracy {row.val_accuracy:.4f}, loss {row.val_loss:.4f}"
+        )
 
 
 def test_another_seed_gives_other_weights() -> None:
@@ -150,11 +150,16 @@ def test_without_a_validation_set_all_epochs_are_trained(small: Set, capsys: pyt
     _, history = trained(small, None, epochs=2, patience=1)
     assert history.columns.tolist() == ["epoch", "accuracy", "loss"]
     assert history["epoch"].tolist() == [1, 2] and best_epoch(history, 1) == 2
-    assert "validation" not in capsys.readouterr().out
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("tiny: epoch 1 of 2: ") and last.startswith("tiny: epoch 2 of 2: ")
+    assert "validation" not in first + last
 
 
-def test_early_stopping_goes_back_to_the_weights_of_the_best_epoch(small: Set, unseen: Set, contrary: Set) -> None:
+def test_early_stopping_goes_back_to_the_weights_of_the_best_epoch(
+    small: Set, unseen: Set, contrary: Set, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, history = trained(small, contrary, epochs=9, patience=2)
+    assert "tiny: epoch 1 of at most 9: " in capsys.readouterr().out
     best = best_epoch(history, 2)
     assert best == 1 + history["val_loss"].to_numpy().argmin()
     assert len(history) == best + 2 < 9
@@ -210,7 +215,7 @@ def test_training_stops_within_the_epoch_whose_loss_is_not_finite(small: Set, mo
     counted: list[int] = []
 
     @contextmanager
-    def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def progress(what: str, total: int, unit: str, at_most: bool) -> Iterator[Callable[[int], None]]:
         yield counted.append
 
     monkeypatch.setattr("stages.train_nets.training.progress", progress)
@@ -315,7 +320,7 @@ def test_progress_counts_every_step_once(small: Set, rows: int, monkeypatch: pyt
     counted: list[int] = []
 
     @contextmanager
-    def progress(what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def progress(what: str, total: int, unit: str, at_most: bool) -> Iterator[Callable[[int], None]]:
         counted.append(-total)
         yield counted.append
 

@@ -45,7 +45,7 @@ def main() -> None:
     save_text(paths.SUMMARIES.path(name), summary(plain(model)))
     patience = net.early_stopping.patience if net.early_stopping and validated else None
     if net.early_stopping and not validated:
-        console.say(f"{name}: no validation set, so all {net.epochs} epochs are trained")
+        console.say(f"{name}: no validation set, so no early stopping")
     console.say(f"{name}: training {model.count_params():,} parameters on {len(labels):,} rows")
     total_steps = net.epochs * steps(len(labels), net.batch_size)
     history = train(
@@ -77,8 +77,9 @@ def main() -> None:
         "best_epoch": best_epoch(history, patience),
     }
     save_facts(name, facts)
+    reason = "" if patience is None else ", with the lowest validation loss"
     console.say(
-        f"{name}: kept the weights of epoch {facts['best_epoch']} of {facts['epochs']}; "
+        f"{name}: kept the weights of epoch {facts['best_epoch']} of {len(history)} trained{reason}; "
         f"training accuracy {facts['train_accuracy']:.5f}"
     )
 

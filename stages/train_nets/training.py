@@ -77,18 +77,21 @@ def train(
     """
     compile_net(model, optimizer, STEPS_AT_ONCE)
     callbacks: list[keras.callbacks.Callback] = []
-    if patience is not None and validation is not None:
+    may_stop = patience is not None and validation is not None
+    if may_stop:
         callbacks.append(
             keras.callbacks.EarlyStopping(monitor="val_loss", mode="min", patience=patience, restore_best_weights=True)
         )
-    with progress(name, epochs * steps(len(images), batch_size), "steps") as advance:
+    with progress(name, epochs * steps(len(images), batch_size), "steps", at_most=may_stop) as advance:
+        last = f"at most {epochs}" if may_stop else f"{epochs}"
+        monitor = _Monitor(name, last, advance, images[:EXAMPLES, ..., np.newaxis])
         try:
             history = model.fit(
                 batches(images, labels, batch_size, seed=random.getrandbits(31)),
                 epochs=epochs,
                 shuffle=False,  # `batches` shuffles
                 validation_data=None if validation is None else batches(*validation, PREDICT_BATCH),
-                callbacks=[*callbacks, _Monitor(name, epochs, advance, images[:EXAMPLES, ..., np.newaxis])],
+                callbacks=[*callbacks, monitor],
                 verbose=0,
             ).history
         except tf.errors.ResourceExhaustedError as error:
@@ -191,9 +194,9 @@ def summary(model: keras.Model) -> str:
 class _Monitor(keras.callbacks.Callback):
     """Reports progress, and stops training if a loss or a weight is not finite."""
 
-    def __init__(self, name: str, epochs: int, advance: Callable[[int], None], examples: Images) -> None:
+    def __init__(self, name: str, last: str, advance: Callable[[int], None], examples: Images) -> None:
         super().__init__()
-        self._name, self._epochs, self._advance, self._examples = name, epochs, advance, examples
+        self._name, self._last, self._advance, self._examples = name, last, advance, examples
         self._steps = 0  # of this epoch
         self._epoch = 1
 
@@ -214,11 +217,8 @@ class _Monitor(keras.callbacks.Callback):
         # NaN weights can leave the loss finite: ReLU may turn NaN into 0, and no loss follows the last step.
         for weight in self.model.get_weights():
             self._require_finite(weight, "the weights are")
-        validated = f", validation {logs['val_accuracy']:.4f}" if "val_accuracy" in logs else ""
-        say(
-            f"{self._name}: epoch {epoch + 1} of at most {self._epochs}: "
-            f"accuracy {logs['accuracy']:.4f}, loss {logs['loss']:.4f}{validated}"
-        )
+        line = f"{self._name}: epoch {epoch + 1} of {self._last}: {_scores(logs, '')}"
+        say(f"{line}; validation: {_scores(logs, 'val_')}" if "val_loss" in logs else line)
 
     def _require_finite(self, values: Any, what: str) -> None:
         if np.isfinite(values).all():
@@ -227,3 +227,7 @@ class _Monitor(keras.callbacks.Callback):
         if layer is not None:
             remedy = f"layer '{layer.name}' ({type(layer).__name__}) returns such values, in {layer.compute_dtype}"
         raise UserError(f"{self._name}: epoch {self._epoch}: {what} not finite; {remedy}")
+
+
+def _scores(logs: dict[str, Any], prefix: str) -> str:
+    return f"accuracy {logs[prefix + 'accuracy']:.4f}, loss {logs[prefix + 'loss']:.4f}"

@@ -16,7 +16,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(description: str, total: int | None, unit: str) -> Iterator[Callable[[int], None]]:
+def progress(description: str, total: int | None, unit: str, at_most: bool = False) -> Iterator[Callable[[int], None]]:
     """Show the progress of a long task: a bar with the remaining time on a terminal, else a line every 10 seconds.
 
     Parameters
@@ -27,6 +27,8 @@ def progress(description: str, total: int | None, unit: str) -> Iterator[Callabl
         Number of units in total, if known.
     unit : str
         Name of the unit: "rows", "epochs"; "B" is scaled to kB and MB.
+    at_most : bool
+        Whether the task may end before `total`.
 
     Yields
     ------
@@ -48,6 +50,7 @@ def progress(description: str, total: int | None, unit: str) -> Iterator[Callabl
         done += n
         if time.monotonic() - last >= SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            say(f"{description}: {done:,} of {total:,} {unit}" if total else f"{description}: {done:,} {unit}")
+            of = f" of {'at most ' if at_most else ''}{total:,}" if total else ""
+            say(f"{description}: {done:,}{of} {unit}")
 
     yield advance
