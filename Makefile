@@ -25,7 +25,7 @@ endif
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: repro quick recipes experiments bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
+.PHONY: repro quick recipes experiments compare bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
 
 repro: committed  ## check params.yaml and run all changed stages (the default target)
 	@python -m stages.check_params --structure-only
@@ -39,6 +39,9 @@ recipes: setup  ## train the notebook's nets with benchmarks/recipes.yaml, as an
 
 experiments: setup  ## compare the accuracies and the settings of experiments
 	@python -m tools.experiments
+
+compare: setup  ## compare settings, metrics, curves and pictures: A=HEAD B=workspace (defaults), and C=NAME
+	@python -m tools.compare $(foreach revision,$(or $(A),HEAD) $(or $(B),workspace) $(C),'$(revision)')
 
 bench: committed  ## time the models and the notebook's own cells (an hour or two; MODELS="knn softmax" selects models)
 	@python -m benchmarks $(MODELS)

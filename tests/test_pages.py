@@ -284,7 +284,8 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.succeed("dvc", "init", "--quiet")
     for name in ("config", ".gitignore"):
         shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")
-    for part in ("history", "confusion", "pictures"):
+    shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots")
+    for part in ("history", "confusion", "pictures/models/net"):
         (folder / "reports" / part).mkdir(parents=True)
     for step in (1, 2):
         left = 0.5**step * 0.9 ** np.arange(5)
@@ -292,7 +293,8 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> Project:
         pd.DataFrame({"epoch": np.arange(1, 6), **curves}).to_csv(folder / "reports/history/net.csv", index=False)
         pairs = pd.DataFrame({"actual": ["a", "b"] * 4, "predicted": ["a"] * (4 + step) + ["b"] * (4 - step)})
         pairs.to_csv(folder / "reports/confusion/net.csv", index=False)
-        Image.new("RGB", (900, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/weights.png")
+        Image.new("RGB", (900, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/models/net/weights.png")
+        Image.new("RGB", (600, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/leaderboard.png")
         project.commit()
     return project
 
@@ -330,7 +332,26 @@ def test_plots_of_two_commits_are_drawn_without_a_network(
     strokes = "[...arguments[0].querySelectorAll('.mark-line path')].map((line) => line.getAttribute('stroke'))"
     assert len(set(browser.run(strokes, curves))) == 2, "a colour a revision"
     assert {"HEAD", "HEAD~1", "predicted", "actual"} <= set(browser.run(texts, confusion))
-    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900, 900]
+    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [600, 600, 900, 900]
+
+
+def test_three_revisions_are_side_by_side_the_workspace_last_and_models_first(
+    browser: Browser, plots: Project, compared: Path
+) -> None:
+    plots.succeed("dvc", "plots", "diff", "HEAD~1", "workspace", "HEAD", "--out", "three")
+    browser.open(plots.folder / "three" / "index.html", width=1280, drawn=PLOTTED)
+    pictures = browser.driver.find_elements(By.CSS_SELECTOR, "body > div[style] img")
+    rows: dict[float, list[float]] = {}
+    for picture in pictures:
+        rows.setdefault(picture.rect["y"], []).append(picture.rect["width"])
+    assert [len(row) for row in rows.values()] == [3, 3], "three in a row"
+    assert min(min(row) for row in rows.values()) > 390
+    names = "[...document.querySelectorAll('body > div[style] > div > p')].map((name) => name.textContent)"
+    assert browser.run(names) == 2 * ["HEAD~1", "HEAD", "workspace"]
+    top = "document.querySelector(arguments[0]).getBoundingClientRect().top"
+    model, shared = "#reports_pictures_models_net_weights_png", "#reports_pictures_leaderboard_png"
+    assert browser.run(top, model) < browser.run(top, shared)
+    assert browser.run("document.documentElement.scrollWidth") <= 1280
 
 
 def test_plots_are_printed_whole_dark_on_white(browser: Browser, compared: Path) -> None:
@@ -356,7 +377,7 @@ def test_plots_of_the_workspace_are_drawn_without_a_network(browser: Browser, pl
     browser.open(page, drawn=PLOTTED)
     assert browser.console_errors() == []
     assert all(url.startswith((page.parent.as_uri(), "data:")) for url in browser.requests())
-    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900]
+    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [600, 900]
 
 
 def test_the_plots_page_holds_its_scripts() -> None:
@@ -364,7 +385,7 @@ def test_the_plots_page_holds_its_scripts() -> None:
     assert text.count("{plot_divs}") == 1
     assert "{scripts}" not in text
     assert "<script src" not in text
-    assert text.count("</script") == 1
+    assert text.count("</script") == text.count("<script>") == 2
 
 
 def test_set_up_writes_the_plots_page() -> None:

@@ -30,13 +30,19 @@ body { margin: 0 auto; max-width: 100rem; padding: 1rem; font-family: system-ui,
 /* Charts are drawn on white, as pictures are: in dark mode and high contrast, too. */
 @media screen and (prefers-color-scheme: dark) { body { background: #14171b; color: #e9ebee; } }
 .vega-embed svg { forced-color-adjust: none; background: #fff; }
+/* DVC sorts pictures by their folders: here those of models come first. */
+body { display: flex; flex-direction: column; }
+body > [id^="reports_pictures_"]:not([id*="_models_"]) { order: 1; }
 /* Wide plots scroll. */
 body > div { overflow: auto hidden; margin-bottom: 2rem; padding-bottom: 0.5rem; max-width: 100%; vertical-align: top; }
 body > div > p { font-weight: 600; break-after: avoid; }
-/* Pictures, without DVC's frames: two revisions side by side if there is room. */
-body > div[style] { border: 0 !important; text-align: left !important; }
-body > div[style] > div { border: 0 !important; margin: 0 1rem 0 0 !important; vertical-align: top; }
-@media (min-width: 50rem) { body > div[style] > div:not(:only-of-type) { max-width: calc(50% - 1.5rem); } }
+/* Pictures, without DVC's frames: up to three revisions side by side if there is room. */
+body > div[style] {
+  display: flex; flex-wrap: wrap; column-gap: 1rem;
+  border: 0 !important; text-align: left !important; white-space: normal !important;
+}
+body > div[style] > p { flex: 0 0 100%; margin-bottom: 0; }
+body > div[style] > div { flex: 1 1 22rem; border: 0 !important; margin: 0 !important; }
 img { max-width: 100%; height: auto; }
 table { border-spacing: 15px; }
 @media print {
@@ -64,6 +70,12 @@ window.vegaEmbed = (place, spec) => embed(place, spec, {
 </head>
 <body>
 {plot_divs}
+<script>
+// DVC puts the workspace first, which comes after the commit that it is compared with.
+for (const picture of document.querySelectorAll("body > div[style] > div")) {
+  if (picture.innerText.trim() === "workspace") picture.parentNode.append(picture);
+}
+</script>
 </body>
 </html>
 """
