@@ -25,7 +25,7 @@ endif
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: repro quick recipes experiments compare bench verify reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
+.PHONY: repro quick recipes experiments compare bench verify release reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
 
 repro: committed  ## check params.yaml and run all changed stages (the default target)
 	@python -m stages.check_params --structure-only
@@ -48,6 +48,13 @@ bench: committed  ## time the models and the notebook's own cells (an hour or tw
 
 verify: setup  ## hash all files of dvc.lock, in the workspace and in the cache, and list those that differ
 	@python -m tools.verify
+
+# Only from the command line: WSL, for example, sets NAME in the environment.
+NAME :=
+VERSION :=
+STAGE :=
+release: committed  ## register a version of a model that others can fetch (NAME=mlp-48 VERSION=v1.0.0, also STAGE=prod)
+	@python -m tools.release --name='$(NAME)' --version='$(VERSION)' --stage='$(STAGE)'
 
 reliability: committed  ## test with bad input, faults and interruptions (an hour; PARTS="kill params" selects campaigns)
 	@python -m tests.campaigns $(PARTS)
