@@ -170,7 +170,7 @@ def test_two_commits_are_compared_by_metrics_parameters_and_plots(project: Proje
     assert {point["rev"] for point in curves["content"]["data"]["values"]} == {"HEAD~1", "HEAD"}
     [confusion] = plots["data"]["reports/confusion/dense.csv"]
     assert confusion["revisions"] == ["HEAD~1", "HEAD"]
-    pictures = plots["data"]["reports/pictures/weights/dense.hidden.png"]
+    pictures = plots["data"]["reports/pictures/models/dense/weights.hidden.png"]
     assert [picture["revisions"] for picture in pictures] == [["HEAD~1"], ["HEAD"]]
     before, after = (Path(picture["url"]).read_bytes() for picture in pictures)
     assert before != after

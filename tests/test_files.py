@@ -21,8 +21,9 @@ from stages.shared.files.predictions import (
     save_facts,
     save_predictions,
 )
-from stages.shared.files.tables import load_history, load_table, save_history, save_table
+from stages.shared.files.tables import load_confusion, load_history, load_table, save_history, save_table
 from stages.shared.files.text_files import load_json, save_json, save_text
+from stages.shared.files.weights import Weights, load_weights, save_weights
 from stages.shared.files.whole_files import reading, replacing, require_file
 from tests.fixtures.synthetic import digits, pixels
 
@@ -237,12 +238,17 @@ def _predictions() -> object:
     return load_predictions("x", "test")
 
 
-@pytest.mark.parametrize("load", [_array, _mapped_array, _predictions])
+def _weights() -> object:
+    return load_weights("x")
+
+
+@pytest.mark.parametrize("load", [_array, _mapped_array, _predictions, _weights])
 @pytest.mark.parametrize("damage", ["empty", "cut", "text", "pickled"])
 def test_a_damaged_binary_file(damage: str, load: Callable[[], object]) -> None:
     datasets.save_array(Path("a.npy"), np.arange(100))
     save_predictions("x", predictions_of(3), predictions_of(7))
-    path = paths.PREDICTIONS.path("x") if load is _predictions else Path("a.npy")
+    save_weights("x", {"hidden": Weights(np.zeros((2, 3, 4), np.float32), None, True)})
+    path = {_predictions: paths.PREDICTIONS.path("x"), _weights: paths.WEIGHTS.path("x")}.get(load, Path("a.npy"))
     load()
     changed = {"empty": b"", "cut": path.read_bytes()[:300], "text": b"text", "pickled": pickle.dumps(np.arange(3))}
     path.write_bytes(changed[damage])
@@ -253,9 +259,9 @@ def test_a_damaged_binary_file(damage: str, load: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     ("file", "content", "load"),
     [
-        ("reports/history/x.csv", b"", lambda: load_history("x")),
-        ("reports/history/x.csv", b"epoch,accuracy\n1,0.5\n", lambda: load_history("x")),
-        ("reports/history/x.csv", b"epoch,accuracy,loss\n1,0.z,2\n", lambda: load_history("x")),
+        ("models/facts/x.csv", b"", lambda: load_history("x")),
+        ("models/facts/x.csv", b"epoch,accuracy\n1,0.5\n", lambda: load_history("x")),
+        ("models/facts/x.csv", b"epoch,accuracy,loss\n1,0.z,2\n", lambda: load_history("x")),
         ("reports/a.csv", b"a,b\n1,2\n3,4,5\n", lambda: load_table(Path("reports/a.csv"))),
         ("reports/a.csv", b"a\xff,b\n", lambda: load_table(Path("reports/a.csv"))),
         ("reports/a.json", b"[1,", lambda: load_json(Path("reports/a.json"))),
@@ -280,3 +286,21 @@ def test_an_error_without_text_is_named_by_its_type() -> None:
     save_text(Path("a.txt"), "")
     with pytest.raises(UserError, match="EOFError"), reading(Path("a.txt")):
         raise EOFError
+
+
+def test_weights_are_read_as_they_were_written() -> None:
+    maps = np.arange(24, dtype=np.float32).reshape((2, 3, 4))
+    save_weights("x", {"b": Weights(maps, None, False), "a.b": Weights(None, maps[0], True)})
+    b, a = load_weights("x").items()
+    assert (b[0], a[0]) == ("b", "a.b"), "in the order of the layers"
+    assert b[1].matrix is None and not b[1].per_class and a[1].maps is None and a[1].per_class
+    assert b[1].maps is not None and b[1].maps.dtype == np.float32
+    np.testing.assert_array_equal(b[1].maps, maps)
+    np.testing.assert_array_equal(a[1].matrix, maps[0])
+    save_weights("y", {})
+    assert load_weights("y") == {}
+
+
+def test_confusion_counts_classes_that_occur_in_no_row() -> None:
+    save_table(paths.CONFUSION.path("x"), pd.DataFrame({"actual": ["NA", "01", "NA"], "predicted": ["01", "01", "NA"]}))
+    assert load_confusion("x", ["01", "NA", "2"]).tolist() == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]

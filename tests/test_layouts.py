@@ -100,7 +100,7 @@ def test_files_to_commit_are_not_excluded_by_a_users_own_settings(tracked: Path,
     files = [path.relative_to(tracked) for path in tracked.rglob("*") if path.is_file() and ".git" not in path.parts]
     # What a run adds after a net was declared.
     files += [Path(f"reports/{name}") for name in ("summaries/new.txt", "metrics/new.json", "history/new.csv")]
-    files += [Path(f"reports/pictures/{name}.png") for name in ("curves/new", "weights/new.hidden")]
+    files += [Path(f"reports/pictures/{name}.png") for name in ("models/new/curves", "models/new/weights.hidden")]
     folders = {folder.name for path in files for folder in path.parents if folder.name[:1].isalpha()}
     excluded = [
         *(f"*{suffix}" for suffix in {path.suffix for path in files if path.suffix}),
@@ -141,7 +141,8 @@ def test_the_command_of_the_readme_takes_back_a_run_that_added_a_model(
         with (project.folder / name).open("a") as file:
             file.write("# edited\n")
     project.succeed("git", "add", "dvc.lock")  # as DVC does with core.autostage
-    for name in ("reports/metrics/new.json", "reports/pictures/weights/new.hidden.png"):
+    for name in ("reports/metrics/new.json", "reports/pictures/models/new/weights.hidden.png"):
+        (project.folder / name).parent.mkdir(exist_ok=True)
         (project.folder / name).touch()
     if staged:
         project.succeed("git", "add", "--all")

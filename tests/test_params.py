@@ -115,7 +115,8 @@ def test_an_undeclared_model_is_refused(workspace: Path) -> None:
     with pytest.raises(UserError) as caught:
         nets_section.load_one("sgd")
     assert str(caught.value) == (
-        "params.yaml declares no net 'sgd'; it declares softmax, mlp-48, mlp-128-64, cnn-15x15, deep-cnn, fast, augmented-cnn"
+        "params.yaml declares no net 'sgd'; it declares softmax, mlp-48, mlp-128-64, cnn-15x15, deep-cnn, fast, "
+        "augmented-cnn"
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from tests.fixtures.small_project import BASELINES, NETS, ROOT, SIDE, Project, w
 from tools.libraries import locked
 
 MODELS = [*BASELINES, *NETS]
-AFTER_TRAINING = {"evaluate", "plot-weights", "report"}
+PLOTS = {*(f"plot-weights@{name}" for name in NETS), *(f"plot-baselines@{name}" for name in BASELINES)}
 CHECKS = {"check-params", "check-models"}
 
 
@@ -34,20 +35,21 @@ def test_every_stage_writes_its_outputs(finished: Project) -> None:
         assert metrics["test_accuracy_low"] < metrics["test_accuracy"] <= metrics["test_accuracy_high"]
         assert len(pd.read_csv(folder / f"reports/confusion/{name}.csv")) == 120
         assert "macro avg" in finished.read(f"reports/classification/{name}.txt")
-        assert (folder / f"reports/pictures/confusion/{name}.png").stat().st_size > 1000
+        assert (folder / f"reports/pictures/models/{name}/confusion.png").stat().st_size > 1000
     for name in NETS:
         history = pd.read_csv(folder / f"reports/history/{name}.csv")
         assert list(history) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"]
         assert "Trainable params" in finished.read(f"reports/summaries/{name}.txt")
-        assert (folder / f"reports/pictures/curves/{name}.png").is_file()
-    weights = sorted(path.name for path in (folder / "reports/pictures/weights").iterdir())
-    assert weights == [
-        "convolution.filters.png",
-        "convolution.output.png",
-        "dense.hidden.png",
-        "dense.output.png",
-        "linear.coefficients.png",
-    ]
+        assert (folder / f"reports/pictures/models/{name}/curves.png").is_file()
+    weights = {
+        "convolution": ["filters", "output"],
+        "dense": ["hidden", "output"],
+        "linear": ["coefficients"],
+        "neighbours": [],
+    }
+    for name, layers in weights.items():
+        pictures = sorted((folder / f"reports/pictures/models/{name}").glob("weights.*"))
+        assert [path.name for path in pictures] == [f"weights.{layer}.png" for layer in layers]
     for page in ("reports/index.html", "reports/README.md"):
         assert all(name in finished.read(page) for name in MODELS)
     leaderboard = json.loads(finished.read("reports/leaderboard.json"))
@@ -63,7 +65,7 @@ def test_dvc_shows_metrics_and_plots(project: Project) -> None:
         assert shown[""]["data"][f"reports/metrics/{name}.json"]["data"]["test_accuracy"] > 0.2
     plots = project.succeed("dvc", "plots", "show", "--json").output
     assert "failed" not in plots
-    for file in ("reports/history/dense.csv", "reports/confusion/linear.csv", "reports/pictures/errors.png"):
+    for file in ("reports/history/dense.csv", "reports/confusion/linear.csv", "reports/pictures/overview/errors.png"):
         assert file in plots
 
 
@@ -75,7 +77,7 @@ def test_a_second_run_does_nothing(finished: Project) -> None:
 
 def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
     before = project.lock
-    assert len(project.repro("--force")) == 11
+    assert len(project.repro("--force")) == 14
     assert project.lock == before
     changed = project.succeed("git", "status", "--porcelain").output.split()[1::2]
     assert [file for file in changed if not file.startswith("reports/timings/")] == []
@@ -83,7 +85,30 @@ def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
 
 def test_an_edit_of_one_net_reruns_that_net_alone(project: Project) -> None:
     project.edit(lambda params: params["nets"]["dense"]["layers"]["hidden"].update(units=6))
-    assert set(project.repro()) == {*CHECKS, "train-nets@dense", *AFTER_TRAINING}
+    assert set(project.repro()) == {*CHECKS, "train-nets@dense", "evaluate", "plot-weights@dense", "report"}
+    project.edit(lambda params: params["nets"]["dense"]["layers"]["hidden"].update(units=8))
+    # DVC takes the results of training and checks from its run cache.
+    assert set(project.repro()) == {"check-params", "evaluate", "plot-weights@dense", "report"}
+
+
+@pytest.mark.slow
+def test_another_clone_takes_over_results_that_were_pushed_with_the_run_cache(project: Project, tmp_path: Path) -> None:
+    project.succeed("dvc", "remote", "add", "--default", "storage", str(tmp_path / "storage"))
+    project.commit()
+    clone = Project(tmp_path / "clone")
+    project.succeed("git", "clone", "--quiet", str(project.folder), str(clone.folder))
+
+    def change(params: dict[str, Any]) -> None:
+        params["nets"]["dense"]["epochs"] = 1
+        params["baselines"]["linear"]["C"] = 0.2
+
+    project.edit(change)
+    project.repro()
+    project.succeed("dvc", "push", "--run-cache")
+    clone.edit(change)
+    ran = clone.repro("--pull")
+    assert not [stage for stage in ran if stage.startswith(("train", "normalise"))]
+    assert clone.lock == project.lock
 
 
 def test_a_comment_in_params_reruns_nothing(project: Project) -> None:
@@ -115,8 +140,8 @@ def test_a_reworded_message_or_docstring_reruns_nothing(project: Project, file: 
 @pytest.mark.parametrize(
     ("library", "reruns"),
     [
-        ("keras", {"check-params", "check-models", *(f"train-nets@{name}" for name in NETS), "plot-weights"}),
-        ("matplotlib", {"plot-weights"}),
+        ("keras", {"check-params", "check-models", *(f"train-nets@{name}" for name in NETS)}),
+        ("matplotlib", {*PLOTS, "report"}),
         ("ruff", set()),
     ],
 )
@@ -132,17 +157,17 @@ def test_a_new_version_of_a_library_reruns_the_stages_that_use_it(
 
 
 def test_a_picture_setting_retrains_nothing(project: Project) -> None:
-    before = (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes()
+    before = (project.folder / "reports/pictures/models/dense/weights.hidden.png").read_bytes()
     project.edit(lambda params: params["pictures"]["weights"]["dense"]["hidden"].update(range=0.5))
-    assert set(project.repro()) == {*CHECKS, "plot-weights", "report"}
-    assert (project.folder / "reports/pictures/weights/dense.hidden.png").read_bytes() != before
+    assert set(project.repro()) == {*CHECKS, *PLOTS, "report"}
+    assert (project.folder / "reports/pictures/models/dense/weights.hidden.png").read_bytes() != before
 
 
 @pytest.mark.slow
 def test_a_new_net_is_one_edit_and_leaves_no_trace_when_removed(project: Project) -> None:
     project.edit(lambda params: params["nets"].update(wide={**NETS["dense"], "seed": 1, "epochs": 1}))
-    assert set(project.repro()) == {*CHECKS, "train-nets@wide", *AFTER_TRAINING}
-    assert (project.folder / "reports/pictures/weights/wide.hidden.png").is_file()
+    assert set(project.repro()) == {*CHECKS, "train-nets@wide", "evaluate", "plot-weights@wide", "report"}
+    assert (project.folder / "reports/pictures/models/wide/weights.hidden.png").is_file()
     project.commit()
 
     project.edit(lambda params: params["nets"].pop("wide"))

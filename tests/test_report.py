@@ -185,17 +185,17 @@ def test_the_counts_are_the_predictions(written: Path, read: Reader) -> None:
 def test_the_markdown_shows_every_picture_by_a_relative_path(written: Path) -> None:
     text = (written / paths.README).read_text(encoding="utf-8")
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text)
-    # Stage plot-weights writes the two of all models, and has not run here.
-    assert shown[:2] == ["pictures/leaderboard.png", "pictures/errors.png"]
-    assert len(shown) == 2 + 2 * len(NETS)
-    assert all((written / "reports" / path).is_file() for path in shown[2:])
+    assert shown[:3] == [f"pictures/overview/{name}.png" for name in ("leaderboard", "errors", "all-nets")]
+    assert len(shown) == 3 + 2 * len(NETS)
+    assert all((written / "reports" / path).is_file() for path in shown)
     assert "| **convolution** |" in text
 
 
 def test_the_markdown_follows_the_leaderboard() -> None:
-    pictures = {"curves": ["all-nets", "a", "b"], "confusion": [], "weights": ["a.x", "b.y"]}
-    text = page.markdown_page("| table |", pictures, ["b", "a"])
-    assert re.findall(r"(?:curves|weights)/(.*).png", text) == ["all-nets", "b", "a", "b.y", "a.x"]
+    pictures = {"b": ["weights.y", "curves"], "a": ["curves", "weights.x"], "c": []}
+    text = page.markdown_page("| table |", pictures)
+    shown = ["overview/all-nets", "models/b/curves", "models/a/curves", "models/b/weights.y", "models/a/weights.x"]
+    assert re.findall(r"pictures/(.*).png", text)[2:] == shown
     assert "Confusion" not in text
 
 

@@ -91,7 +91,7 @@ def main() -> None:
     shown = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True)
     if shown.returncode:
         sys.exit(shown.returncode)
-    width = shutil.get_terminal_size((120, 0)).columns
+    width = shutil.get_terminal_size((130, 0)).columns
     console.say("validation accuracy (test accuracy if there is no validation set)")
     console.say(table(rows(json.loads(shown.stdout)), width))
 

@@ -81,13 +81,13 @@ def closure(file: Path, root: Path) -> set[Path]:
     return found
 
 
-def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
+def code_and_libraries(command: str, root: Path) -> tuple[list[str], list[str]]:
     """List the code and the libraries that the results of a stage depend on.
 
     Parameters
     ----------
-    stage : str
-        Name in dvc.yaml.
+    command : str
+        `python -m stages.NAME`, with arguments or without.
     root : Path
         Root of the repository.
 
@@ -98,7 +98,7 @@ def code_and_libraries(stage: str, root: Path) -> tuple[list[str], list[str]]:
     libraries : list of str
         Keys of libraries.json, sorted.
     """
-    folder = Path(CODE, stage.replace("-", "_"))
+    folder = Path(*command.split()[2].split("."))
     imported = closure(folder / "__main__.py", root)
     files = [file for file in imported if not any(file.is_relative_to(path) for path in NOT_RESULTS)]
     modules = {module for file in files for module in imports(file, root)[1]}
@@ -112,8 +112,8 @@ def written(text: str, root: Path) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 200
     pipeline = yaml.load(text)
-    for stage, definition in pipeline["stages"].items():
-        code, libraries = code_and_libraries(stage, root)
+    for definition in pipeline["stages"].values():
+        code, libraries = code_and_libraries(definition["cmd"], root)
         if "params" not in definition:
             definition.insert(list(definition).index("deps"), "params", [])
         _replace(definition["deps"], code, lambda item: str(item).startswith(f"{CODE}/"))

@@ -3,7 +3,15 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from stages.shared.files.paths import BASELINES, FACTS, HISTORY, NETS, PREDICTIONS, SUMMARIES, TIMINGS
+from stages.shared.files.paths import (
+    BASELINES,
+    FACTS,
+    NETS,
+    PICTURES,
+    PREDICTIONS,
+    TIMINGS,
+    WEIGHTS,
+)
 
 
 def undeclared(baselines: Collection[str], nets: Collection[str]) -> list[Path]:
@@ -25,10 +33,9 @@ def undeclared(baselines: Collection[str], nets: Collection[str]) -> list[Path]:
     declared = {
         BASELINES: baselines,
         NETS: nets,
-        HISTORY: nets,
-        SUMMARIES: nets,
         PREDICTIONS: models,
         FACTS: models,
+        WEIGHTS: models,
     }
     files = [
         path
@@ -38,4 +45,5 @@ def undeclared(baselines: Collection[str], nets: Collection[str]) -> list[Path]:
         if path.is_file() and path.stem not in names and not path.name.startswith((".git", ".writing-"))
     ]
     timings = [path for path in TIMINGS.folder.glob("*@*.json") if path.stem.partition("@")[2] not in models]
-    return sorted([*files, *timings])
+    pictures = [path for path in PICTURES.folder.glob("models/*/*") if path.parent.name not in models]
+    return sorted([*files, *timings, *pictures])

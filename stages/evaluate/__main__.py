@@ -4,7 +4,7 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read predictions, facts and labels; write metrics, tables and reports."""
+    """Read predictions, facts and labels; write metrics, tables and reports, and copy the histories there."""
     import pandas as pd
 
     from stages.evaluate.leaderboard import as_markdown, as_table, leaderboard
@@ -15,10 +15,12 @@ def main() -> None:
     from stages.shared.files.predictions import load_facts, load_predictions
     from stages.shared.files.tables import save_table
     from stages.shared.files.text_files import save_json, save_text
+    from stages.shared.files.whole_files import publish
     from stages.shared.params import baselines_section, nets_section
     from stages.shared.process import console
 
-    declared = [*baselines_section.load(), *nets_section.load()]
+    nets = nets_section.load()
+    declared = [*baselines_section.load(), *nets]
     if not declared:
         raise UserError("params.yaml declares no model; 'baselines' and 'nets' are both empty")
 
@@ -44,6 +46,13 @@ def main() -> None:
             pd.DataFrame({"actual": labels, "predicted": test.codes}).map(lambda code: names[code]),
         )
 
+    # The training stages write cached files alone, so that DVC can restore them; Git keeps these.
+    publish(paths.DUPLICATES, paths.PUBLISHED_DUPLICATES)
+    for folder in (paths.PUBLISHED_HISTORY.folder, paths.PUBLISHED_SUMMARIES.folder):
+        folder.mkdir(parents=True, exist_ok=True)  # DVC expects them if there are no nets, too
+    for name in nets:
+        publish(paths.HISTORY.path(name), paths.PUBLISHED_HISTORY.path(name))
+        publish(paths.SUMMARIES.path(name), paths.PUBLISHED_SUMMARIES.path(name))
     rows = leaderboard(metrics, predicted, labels)
     save_json(paths.LEADERBOARD, rows)
     save_table(paths.LEADERBOARD_CSV, as_table(rows))

@@ -1,121 +1,70 @@
-"""All pictures of the stage: each function here reads what its pictures need and returns them as PNG, by name.
+"""The pictures of one model as PNG."""
 
-To add a picture, write such a function and add it to `PICTURES`.
-"""
-
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import altair as alt
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from stages.plot_weights.confusion_matrix_picture import confusion_figure
 from stages.plot_weights.weight_pictures import weight_map_figure, weight_matrix_figure
-from stages.report.digit_pictures import most_confident_errors, sample_figure, wrong_figure
-from stages.shared.charts.curves_chart import all_nets_chart, net_curves_chart
-from stages.shared.charts.leaderboard_chart import leaderboard_chart
+from stages.shared.charts.curves_chart import net_curves_chart
 from stages.shared.charts.picture_style import figure_png
 from stages.shared.charts.png import chart_png
-from stages.shared.files import paths
-from stages.shared.files.datasets import load_classes, load_image_size, load_images, load_labels, load_raw_images
-from stages.shared.files.keras_models import load_net
-from stages.shared.files.predictions import load_facts, load_predictions
-from stages.shared.files.skops_models import load_baseline
-from stages.shared.files.tables import load_history
-from stages.shared.files.text_files import load_json
-from stages.shared.models.drawable_weights import Weights, linear_weights, net_weights
-from stages.shared.params import pictures_section
+from stages.shared.files.weights import Weights
 from stages.shared.params.pictures_section import WeightMap
 
-Pictures = Iterator[tuple[str, bytes]]  # name, which may have a folder, and PNG
+
+def pictures(
+    model: str,
+    weights: Mapping[str, Weights],
+    settings: Mapping[str, WeightMap],
+    counts: NDArray[Any],
+    names: Sequence[str],
+    history: pd.DataFrame | None,
+    kept: int,
+) -> Iterator[tuple[str, bytes]]:
+    """Draw the weights, the confusion matrix and, of a net, the learning curves.
+
+    Parameters
+    ----------
+    model : str
+        Name of the model, for titles.
+    weights : mapping of str to Weights
+        Layer -> its weights.
+    settings : mapping of str to WeightMap
+        Layer -> grid and range.
+    counts : ndarray of int, shape (classes, classes)
+        Confusion matrix, actual classes as rows.
+    names : sequence of str
+        Class names in the order of their codes.
+    history : DataFrame or None
+        Of a net: columns epoch (from 1), accuracy, loss and, with a validation set, val_accuracy, val_loss.
+    kept : int
+        The epoch whose weights were kept.
+
+    Yields
+    ------
+    name : str
+        "weights.LAYER", "confusion" or "curves".
+    png : bytes
+    """
+    for layer, figure in drawn_weights(model, weights, settings, names).items():
+        yield f"weights.{layer}", figure_png(figure)
+    yield "confusion", figure_png(confusion_figure(counts, title=model, names=names))
+    if history is not None:
+        yield "curves", _curves(model, history, kept)
 
 
-def samples() -> Pictures:
-    """Draw the first images of the data set."""
-    yield "samples", figure_png(sample_figure(load_raw_images()[:50], title="the first digits of the data set"))
-
-
-def leaderboard() -> Pictures:
-    """Draw the test accuracies of all models."""
-    board = load_json(paths.LEADERBOARD)
-    chart = leaderboard_chart(board, _nets(board)).properties(width=520, height=alt.Step(24))
-    title = f"test accuracy on {len(load_labels('test')):,} images"
-    yield "leaderboard", chart_png(chart, title, "dot: test accuracy, bar: 95 % interval")
-
-
-def weights() -> Pictures:
-    """Draw the weights of each layer or linear classifier that has a picture."""
-    settings, names = pictures_section.load(), load_classes()
-    height, width = load_image_size()
-    board = load_json(paths.LEADERBOARD)
-    nets = _nets(board)
-    for row in board:
-        model = row["model"]
-        if model in nets:
-            found = net_weights(load_net(model), height, width)
-        else:
-            found = linear_weights(load_baseline(model), height, width, names)
-        for layer, figure in drawn_weights(model, found, settings.weights.get(model, {}), names).items():
-            yield f"weights/{model}.{layer}", figure_png(figure)
-
-
-def confusion() -> Pictures:
-    """Draw the confusion matrix of each model."""
-    names = load_classes()
-    for model, counts in load_json(paths.CONFUSION_COUNTS).items():
-        yield f"confusion/{model}", figure_png(confusion_figure(np.array(counts), title=model, names=names))
-
-
-def curves() -> Pictures:
-    """Draw the learning curves of each net, and of all nets together."""
-    nets = _nets(load_json(paths.LEADERBOARD))
-    # By name, as on the page: a net keeps its colour when another overtakes it.
-    histories = {net: load_history(net) for net in sorted(nets)}
-    kept = {net: load_facts(net)["best_epoch"] for net in nets}
-    for net, history in histories.items():
-        best = history[history["epoch"] == kept[net]].iloc[0]
-        prefix, name = ("val_", "validation") if "val_loss" in history else ("", "training")
-        note = (
-            f"ring: kept epoch {kept[net]}, {name} accuracy {100 * best[f'{prefix}accuracy']:.2f} %, "
-            f"{name} loss {best[f'{prefix}loss']:.4f}"
-        )
-        yield f"curves/{net}", chart_png(net_curves_chart(history, kept[net]), net, note)
-    if histories:
-        validated = all("val_loss" in history for history in histories.values())
-        title = f"all nets, on the {'validation' if validated else 'training'} set"
-        yield "curves/all-nets", chart_png(all_nets_chart(histories, kept), title, "ring: the epoch that was kept")
-
-
-def errors() -> Pictures:
-    """Draw the most confident errors of the best model."""
-    best = load_json(paths.LEADERBOARD)[0]["model"]
-    labels, test = load_labels("test"), load_predictions(best, "test")
-    rows, confidence = most_confident_errors(labels, test)
-    yield (
-        "errors",
-        figure_png(
-            wrong_figure(
-                load_images("test")[rows],
-                labels[rows],
-                test.codes[rows],
-                confidence,
-                title=f"{best}: its most confident errors",
-                names=load_classes(),
-                kind=test.kind,
-                errors=int(np.sum(test.codes != labels)),
-                total=len(labels),
-            )
-        ),
+def _curves(net: str, history: pd.DataFrame, kept: int) -> bytes:
+    best = history[history["epoch"] == kept].iloc[0]
+    prefix, name = ("val_", "validation") if "val_loss" in history else ("", "training")
+    note = (
+        f"ring: kept epoch {kept}, {name} accuracy {100 * best[f'{prefix}accuracy']:.2f} %, "
+        f"{name} loss {best[f'{prefix}loss']:.4f}"
     )
-
-
-PICTURES: tuple[Callable[[], Pictures], ...] = (samples, leaderboard, weights, confusion, curves, errors)
-
-
-def _nets(board: list[dict[str, Any]]) -> list[str]:
-    # Only nets are trained in epochs.
-    return [row["model"] for row in board if "best_epoch" in load_facts(row["model"])]
+    return chart_png(net_curves_chart(history, kept), net, note)
 
 
 def drawn_weights(

@@ -1,20 +1,26 @@
-"""Stage report: the results of all models on one page, as HTML and as Markdown."""
+"""Stage report: pictures of the data and of all models, and one page, as HTML and as Markdown."""
 
 from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read tables, histories, predictions and pictures; write reports/index.html and reports/README.md."""
+    """Read tables, histories, predictions and pictures; write pictures, reports/index.html and reports/README.md."""
     import pandas as pd
 
     from stages.report.page import Results, html_page, markdown_page
+    from stages.report.pictures import PICTURES
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_images, load_labels
     from stages.shared.files.predictions import load_facts, load_predictions
     from stages.shared.files.tables import load_history, load_table
     from stages.shared.files.text_files import load_json, save_text
-    from stages.shared.files.whole_files import require_file
+    from stages.shared.files.whole_files import replacing, require_file
     from stages.shared.process import console
+
+    for draw in PICTURES:
+        for name, png in draw():
+            with replacing(paths.PICTURES.path(f"overview/{name}")) as temporary:
+                temporary.write_bytes(png)
 
     board = load_json(paths.LEADERBOARD)
     models = [row["model"] for row in board]
@@ -23,6 +29,7 @@ def main() -> None:
     per_class = load_table(paths.PER_CLASS)
     scores = ["precision", "recall", "f1", "support"]
     per_class[scores] = per_class[scores].apply(pd.to_numeric)
+    pictures = {name: paths.list_pictures(name) for name in models}
     page = html_page(
         Results(
             leaderboard=board,
@@ -35,13 +42,17 @@ def main() -> None:
             images=load_images("test"),
             labels=load_labels("test"),
             predicted={name: load_predictions(name, "test").codes for name in models},
-            weights={name: path.read_bytes() for name, path in paths.list_pictures("weights").items()},
+            weights={
+                f"{model}.{name.removeprefix('weights.')}": path.read_bytes()
+                for model, files in pictures.items()
+                for name, path in files.items()
+                if name.startswith("weights.")
+            },
         )
     )
     save_text(paths.PAGE, page)
-    pictures = {kind: [*paths.list_pictures(kind)] for kind in ("curves", "confusion", "weights")}
     table = require_file(paths.LEADERBOARD_MD).read_text(encoding="utf-8")
-    save_text(paths.README, markdown_page(table, pictures, models))
+    save_text(paths.README, markdown_page(table, pictures))
     console.say(f"report: {paths.PAGE}, {paths.PAGE.stat().st_size / 1000:,.0f} kB, and {paths.README}")
 
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -117,17 +117,15 @@ def html_page(results: Results) -> str:
     )
 
 
-def markdown_page(leaderboard: str, pictures: Mapping[str, Sequence[str]], models: Sequence[str]) -> str:
+def markdown_page(leaderboard: str, pictures: Mapping[str, Iterable[str]]) -> str:
     """Return the report as Markdown.
 
     Parameters
     ----------
     leaderboard : str
         The table, as stage evaluate writes it.
-    pictures : mapping of str to sequence of str
-        Folder of reports/pictures ("weights", "curves", "confusion") -> names of its pictures, without suffix.
-    models : sequence of str
-        The models, the best first; the pictures are in their order.
+    pictures : mapping of str to iterable of str
+        Model, the best first -> names of its pictures: "curves", "confusion", "weights.LAYER".
     """
     lines = [
         "# Results of the models",
@@ -136,13 +134,13 @@ def markdown_page(leaderboard: str, pictures: Mapping[str, Sequence[str]], model
         "",
         "## Leaderboard",
         "",
-        "![Test accuracy of every model with its 95 % interval](pictures/leaderboard.png)",
+        "![Test accuracy of every model with its 95 % interval](pictures/overview/leaderboard.png)",
         "",
         leaderboard.strip(),
         "",
         "## Errors",
         "",
-        "![The most confident errors of the best model](pictures/errors.png)",
+        "![The most confident errors of the best model](pictures/overview/errors.png)",
     ]
     titles = {
         "curves": ("Learning curves", "Accuracy and loss of {} after each epoch"),
@@ -150,12 +148,18 @@ def markdown_page(leaderboard: str, pictures: Mapping[str, Sequence[str]], model
         "weights": ("Weights", "Weights of {}, blue negative, red positive"),
     }
     for kind, (title, alt) in titles.items():
-        if not pictures[kind]:
-            continue
-        lines += ["", f"## {title}"]
-        for name in sorted(pictures[kind], key=lambda name: _place(name, models)):
-            of = "all nets" if name == "all-nets" else name
-            lines += ["", f"![{alt.format(of)}](pictures/{kind}/{name}.png)"]
+        shown = [
+            (".".join([model, *name.split(".")[1:]]), f"pictures/models/{model}/{name}.png")
+            for model, names in pictures.items()
+            for name in sorted(names)
+            if name.partition(".")[0] == kind
+        ]
+        if kind == "curves" and shown:
+            shown.insert(0, ("all nets", "pictures/overview/all-nets.png"))
+        if shown:
+            lines += ["", f"## {title}"]
+        for what, path in shown:
+            lines += ["", f"![{alt.format(what)}]({path})"]
     return "\n".join(lines) + "\n"
 
 

@@ -6,17 +6,19 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read the split; write the model, its predictions and facts."""
+    """Read the split; write the model, its predictions, facts and the weights to draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="name of a baseline in params.yaml")
     name = parser.parse_args().name
 
     import numpy as np
 
-    from stages.shared.files.datasets import load_classes, load_labels, load_rows
+    from stages.shared.files.datasets import load_classes, load_image_size, load_labels, load_rows
     from stages.shared.files.predictions import save_facts, save_predictions
     from stages.shared.files.skops_models import load_baseline, save_baseline
+    from stages.shared.files.weights import save_weights
     from stages.shared.models import build_classifier
+    from stages.shared.models.drawable_weights import linear_weights
     from stages.shared.params import baselines_section, training_section
     from stages.shared.process import console
     from stages.train_baselines import acceleration
@@ -24,7 +26,8 @@ def main() -> None:
     from stages.train_baselines.predicting import parameter_count, predictions
 
     declared, shared = baselines_section.load_one(name), training_section.load()
-    classes = len(load_classes())
+    names = load_classes()
+    classes = len(names)
     X, y = load_rows("train"), load_labels("train")
     where = ("baselines", name)
     model = build_classifier.build(declared.class_, declared.settings, shared.seed, where)
@@ -32,7 +35,9 @@ def main() -> None:
     with acceleration.threads(shared.threads):
         console.say(f"{name}: fitting {declared.class_} to {len(y):,} rows")
         save_baseline(name, fit(model, X, y, shared.threads, where))
-        saved = acceleration.accelerated(load_baseline(name))  # the file is evaluated, not the model in memory
+        saved = load_baseline(name)  # the file is evaluated, not the model in memory
+        save_weights(name, linear_weights(saved, *load_image_size(), names))
+        saved = acceleration.accelerated(saved)
         head = slice(shared.train_accuracy_rows)
         console.say(f"{name}: predicting")
         train_codes = predictions(saved, X[head], classes).codes

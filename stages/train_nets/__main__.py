@@ -6,7 +6,7 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read the split; write the net, its history, predictions and facts."""
+    """Read the split; write the net, its history, predictions, facts and the weights to draw."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="name of a net in params.yaml")
     name = parser.parse_args().name
@@ -24,7 +24,9 @@ def main() -> None:
     from stages.shared.files.predictions import Predictions, save_facts, save_predictions
     from stages.shared.files.tables import save_history
     from stages.shared.files.text_files import save_text
+    from stages.shared.files.weights import save_weights
     from stages.shared.models.build_net import make_optimizer
+    from stages.shared.models.drawable_weights import net_weights
     from stages.shared.models.fourier_conv2d import plain
     from stages.shared.models.memory_estimate import build_within_memory
     from stages.shared.params import nets_section, training_section
@@ -66,6 +68,7 @@ def main() -> None:
     head = slice(shared.train_accuracy_rows)
     images, labels = images[head].copy(), labels[head].copy()
     saved = load_net(name)  # the file is evaluated, not the net in memory
+    save_weights(name, net_weights(saved, height, width))
     train_codes = probabilities(saved, images).argmax(axis=1)
     scores = [probabilities(saved, rows) for rows in (validation[0], load_images("test"))]
     save_predictions(name, *(Predictions(rows.argmax(axis=1), rows, "probability") for rows in scores))

@@ -79,8 +79,8 @@ CAMPAIGNS = {
         "pictures per kind",
         "Pictures of digits",
         "Drawn digits on squared and ruled paper, in frames, in shadows: test digits of MNIST and printed ones, "
-        "predicted by the trained net `augmented-cnn`. At least 95 % of each kind must be right, or 95 % of the wrong ones "
-        "have a note or an error. Of empty frames, blank is right.",
+        "predicted by the trained net `augmented-cnn`. At least 95 % of each kind must be right, or 95 % of the wrong "
+        "ones have a note or an error. Of empty frames, blank is right.",
     ),
     "code": Campaign(
         40,

@@ -29,7 +29,8 @@ STAGES = (
     "train_nets dense",
     "train_nets convolution",
     "evaluate",
-    "plot_weights",
+    "plot_weights dense",
+    "plot_weights linear",
     "report",
 )
 

@@ -30,14 +30,18 @@ RAW_LABELS = RAW / "labels.npy"
 RAW_DIVISION = RAW / "division.json"
 SPLIT = NamedFiles(Path("data/split"), ".npy")  # "train/images", "train/labels", "validation/images", ...
 CLASSES = Path("data/split/classes.json")
+DUPLICATES = Path("data/split/duplicates.json")
 
 # One file per model.
 BASELINES = NamedFiles(Path("models/baselines"), ".skops")
 NETS = NamedFiles(Path("models/nets"), ".keras")
 PREDICTIONS = NamedFiles(Path("models/predictions"), ".npz")
 FACTS = NamedFiles(Path("models/facts"), ".json")
-HISTORY = NamedFiles(Path("reports/history"), ".csv")
-SUMMARIES = NamedFiles(Path("reports/summaries"), ".txt")
+WEIGHTS = NamedFiles(Path("models/weights"), ".npz")  # the weights to draw
+HISTORY = NamedFiles(Path("models/facts"), ".csv")
+SUMMARIES = NamedFiles(Path("models/facts"), ".txt")
+PUBLISHED_HISTORY = NamedFiles(Path("reports/history"), ".csv")
+PUBLISHED_SUMMARIES = NamedFiles(Path("reports/summaries"), ".txt")
 METRICS = NamedFiles(Path("reports/metrics"), ".json")
 CLASSIFICATION = NamedFiles(Path("reports/classification"), ".txt")
 CONFUSION = NamedFiles(Path("reports/confusion"), ".csv")
@@ -49,25 +53,25 @@ LEADERBOARD_MD = Path("reports/leaderboard.md")
 SUMMARY = Path("reports/summary.json")
 PER_CLASS = Path("reports/per_class.csv")
 CONFUSION_COUNTS = Path("reports/confusion_counts.json")  # model -> confusion matrix
-DUPLICATES = Path("reports/duplicates.json")
+PUBLISHED_DUPLICATES = Path("reports/duplicates.json")
 PAGE = Path("reports/index.html")
 README = Path("reports/README.md")
 
-PICTURES = NamedFiles(Path("reports/pictures"), ".png")  # "errors", "curves/mlp-48", "weights/mlp-48.hidden", ...
+PICTURES = NamedFiles(Path("reports/pictures"), ".png")  # "overview/errors", "models/mlp-48/curves", ...
 TIMINGS = NamedFiles(Path("reports/timings"), ".json")  # one file per stage: "fetch", "train-nets@mlp-48", ...
 
 
-def list_pictures(kind: str) -> dict[str, Path]:
-    """List the pictures of one kind.
-
-    Parameters
-    ----------
-    kind : str
-        A folder of reports/pictures: "weights", "curves" or "confusion".
+def list_pictures(model: str) -> dict[str, Path]:
+    """List the pictures of one model.
 
     Returns
     -------
     dict of str to Path
-        Name without the suffix -> file, sorted by name; empty if there are none.
+        "confusion", "curves" or "weights.LAYER" -> file, sorted by name; empty if there are none.
     """
-    return {path.stem: path for path in sorted((PICTURES.folder / kind).glob("*.png"))}
+    return {path.stem: path for path in sorted(model_pictures(model).glob("*.png"))}
+
+
+def model_pictures(model: str) -> Path:
+    """Return the folder of the pictures of one model."""
+    return PICTURES.folder / "models" / model

@@ -1,14 +1,13 @@
 """Predictions of a trained model for the validation and test images, and facts about its training."""
 
-import zipfile
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.shared.files.array_archives import reading_arrays, save_arrays
 from stages.shared.files.paths import FACTS, PREDICTIONS
 from stages.shared.files.text_files import load_json, save_json
-from stages.shared.files.whole_files import reading, replacing
 
 ScoreKind = Literal["probability", "decision", "none"]
 
@@ -33,15 +32,14 @@ class Predictions(NamedTuple):
 
 def save_predictions(name: str, validation: Predictions, test: Predictions) -> None:
     """Write the predictions of a model."""
-    with replacing(PREDICTIONS.path(name)) as temporary:
-        np.savez(
-            temporary,
-            validation_codes=validation.codes,
-            validation_scores=validation.scores,
-            test_codes=test.codes,
-            test_scores=test.scores,
-            kind=np.array(test.kind),
-        )
+    save_arrays(
+        PREDICTIONS.path(name),
+        validation_codes=validation.codes,
+        validation_scores=validation.scores,
+        test_codes=test.codes,
+        test_scores=test.scores,
+        kind=np.array(test.kind),
+    )
 
 
 def load_predictions(name: str, of: Literal["validation", "test"]) -> Predictions:
@@ -52,11 +50,7 @@ def load_predictions(name: str, of: Literal["validation", "test"]) -> Prediction
     UserError
         The file is missing or damaged.
     """
-    path = PREDICTIONS.path(name)
-    # NumPy would leave a damaged file open if it opened the file itself.
-    with reading(path), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-        if any(info.compress_type != zipfile.ZIP_STORED for info in arrays.zip.infolist()):
-            raise ValueError("its arrays are compressed, which could be a zip bomb")
+    with reading_arrays(PREDICTIONS.path(name)) as arrays:
         codes, scores, kind = arrays[f"{of}_codes"], arrays[f"{of}_scores"], str(arrays["kind"])
         if kind not in get_args(ScoreKind):
             raise ValueError(f"unknown kind of scores '{kind[:20]}'")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from stages.shared.files.paths import HISTORY
+from stages.shared.files.paths import CONFUSION, HISTORY
 from stages.shared.files.text_files import DECIMALS
 from stages.shared.files.whole_files import reading, replacing
 
@@ -54,3 +56,30 @@ def load_history(name: str) -> pd.DataFrame:
         if missing := {"epoch", "accuracy", "loss"} - set(history):
             raise ValueError(f"it has no column '{min(missing)}'")
         return history.astype(float).astype({"epoch": int})
+
+
+def load_confusion(name: str, classes: list[str]) -> NDArray[np.int64]:
+    """Count the actual and predicted classes of a model's test images.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    classes : list of str
+        Class names in the order of their codes.
+
+    Returns
+    -------
+    ndarray of int64, shape (classes, classes)
+        Actual classes as rows, predicted ones as columns.
+
+    Raises
+    ------
+    UserError
+        The file is missing or damaged.
+    """
+    path = CONFUSION.path(name)
+    pairs = load_table(path)
+    with reading(path):
+        counted = pd.crosstab(pairs["actual"], pairs["predicted"])
+        return counted.reindex(index=classes, columns=classes, fill_value=0).to_numpy(np.int64)

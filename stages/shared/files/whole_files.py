@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,3 +118,15 @@ def reading(path: Path, remedy: str = "; delete it and run 'dvc repro', which re
         # Keras writes the whole configuration of a layer before the reason.
         reason = one_line(str(error).rpartition("Exception encountered: ")[2]) or type(error).__name__
         raise UserError(f"{path} cannot be read: {reason}{remedy}") from error
+
+
+def publish(source: Path, copy: Path) -> None:
+    """Copy a file whole.
+
+    Raises
+    ------
+    UserError
+        The source is missing, or the copy cannot be written.
+    """
+    with replacing(copy) as temporary:
+        shutil.copyfile(require_file(source), temporary)

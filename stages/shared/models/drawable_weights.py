@@ -1,44 +1,25 @@
-"""Selects the weights of a model that can be drawn."""
+"""Selects the weights of a model that can be drawn; imports neither scikit-learn nor Keras."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.svm import SVC, NuSVC
+
+from stages.shared.files.weights import Weights
 
 MATRIX_AT_MOST = 128  # inputs of a layer that is drawn as a matrix; more would be too small to see
 
 COEFFICIENTS = "coefficients"
 
 
-class Weights(NamedTuple):
-    """The weights of one layer, to be drawn as maps or as a matrix.
-
-    Attributes
-    ----------
-    maps : ndarray of float, shape (n, height, width), or None
-        One map per unit or filter, if the inputs of the layer are the pixels.
-    matrix : ndarray of float, shape (inputs, outputs), or None
-        The kernel of any other dense layer.
-    per_class : bool
-        Whether the units are the classes.
-    """
-
-    maps: NDArray[Any] | None
-    matrix: NDArray[Any] | None
-    per_class: bool
-
-
-def linear_weights(model: ClassifierMixin, height: int, width: int, names: Sequence[str]) -> dict[str, Weights]:
+def linear_weights(model: Any, height: int, width: int, names: Sequence[str]) -> dict[str, Weights]:
     """Return the weights of a linear classifier under "coefficients"; an empty dict for other classifiers.
 
     Parameters
     ----------
     model : ClassifierMixin
-        Fitted.
+        A fitted classifier.
     height, width : int
         Size of the images in pixels.
     names : sequence of str
@@ -47,19 +28,19 @@ def linear_weights(model: ClassifierMixin, height: int, width: int, names: Seque
     coefficients = getattr(model, "coef_", None)
     if not isinstance(coefficients, np.ndarray) or coefficients.ndim != 2:
         return {}
-    if isinstance(model, SVC | NuSVC) and len(names) > 2:
-        return {}  # one row per pair of classes
+    if hasattr(model, "decision_function_shape") and len(names) > 2:
+        return {}  # SVC and NuSVC have one row per pair of classes
     maps = weight_maps(coefficients.T, height, width)
     return {} if maps is None else {COEFFICIENTS: Weights(maps, None, len(maps) == len(names))}
 
 
-def net_weights(model: keras.Model, height: int, width: int) -> dict[str, Weights]:
+def net_weights(model: Any, height: int, width: int) -> dict[str, Weights]:
     """Return the weights of a net that can be drawn, by layer.
 
     Parameters
     ----------
     model : keras.Model
-        Trained.
+        A trained net.
     height, width : int
         Size of the images in pixels.
 
@@ -72,7 +53,7 @@ def net_weights(model: keras.Model, height: int, width: int) -> dict[str, Weight
     drawn: dict[str, Weights] = {}
     layers = [layer for layer in model.layers if hasattr(layer, "kernel")]
     for position, layer in enumerate(layers):
-        kernel = keras.ops.convert_to_numpy(layer.kernel)
+        kernel = np.asarray(layer.kernel)
         last = layer is model.layers[-1]
         maps = weight_maps(kernel, height, width) if position == 0 else None
         if maps is not None:
