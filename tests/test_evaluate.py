@@ -429,7 +429,18 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     store("linear", codes(0, 1, 2, 0, 1, 1), codes(0, 0, 1, 1, 2, 0), "decision", 51)
     store("dummy", codes(0, 0, 0, 0, 0, 0), codes(0, 0, 0, 0, 0, 0), "none", None)
     store("net", codes(0, 1, 2, 0, 1, 2), codes(0, 0, 1, 1, 1, 0), "probability", 51)
+    text_files.save_json(paths.DUPLICATES, {"within_train": 1})
+    text_files.save_text(paths.HISTORY.path("net"), "epoch,accuracy,loss\n1,0.5,1.0\n")
+    text_files.save_text(paths.SUMMARIES.path("net"), "a summary\n")
     return tmp_path
+
+
+def test_the_stage_copies_what_training_recorded(trained: Path) -> None:
+    main()
+    assert json.loads(paths.PUBLISHED_DUPLICATES.read_text()) == {"within_train": 1}
+    assert [*paths.PUBLISHED_HISTORY.folder.iterdir()] == [paths.PUBLISHED_HISTORY.path("net")]
+    assert paths.PUBLISHED_HISTORY.path("net").read_bytes() == paths.HISTORY.path("net").read_bytes()
+    assert paths.PUBLISHED_SUMMARIES.path("net").read_bytes() == b"a summary\n"
 
 
 def test_the_stage_evaluates_every_declared_model(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -494,7 +505,7 @@ def test_the_stage_writes_the_same_bytes_every_time(trained: Path) -> None:
     first = {path: path.read_bytes() for path in Path("reports").rglob("*") if path.is_file()}
     main()
     assert first == {path: path.read_bytes() for path in Path("reports").rglob("*") if path.is_file()}
-    assert len(first) == 3 + 3 + 3 * 3
+    assert len(first) == 6 + 3 + 3 * 3
 
 
 def test_without_a_validation_set_the_stage_ranks_by_the_test_set(trained: Path) -> None:

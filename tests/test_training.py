@@ -21,7 +21,7 @@ from sklearn.svm import LinearSVC
 
 from stages.normalise_and_split.__main__ import main as split_main
 from stages.shared.errors import UserError
-from stages.shared.files import datasets
+from stages.shared.files import datasets, paths
 from stages.shared.files.keras_models import load_net, save_net
 from stages.shared.files.predictions import load_facts, load_predictions
 from stages.shared.files.skops_models import load_baseline
@@ -631,7 +631,7 @@ def test_the_stage_of_a_net_evaluates_the_file_that_it_saved(
         "epochs": len(history),
         "best_epoch": best_epoch(history, 5),
     }
-    assert Path("reports/summaries/softmax.txt").read_text(encoding="utf-8").startswith('Model: "softmax"')
+    assert paths.SUMMARIES.path("softmax").read_text(encoding="utf-8").startswith('Model: "softmax"')
     lines = capsys.readouterr().out.splitlines()
     assert any("260" in line and str(len(labels)) in line for line in lines)
     assert any("no validation set" in line for line in lines) != validated
