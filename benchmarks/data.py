@@ -1,16 +1,17 @@
 """The digits in the notebook's split and in MNIST's own."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from stages.fetch.sources import from_folder
+from stages.fetch.idx_files import from_folder
 from stages.normalise_and_split.normalise import encode, normalise
 from stages.normalise_and_split.split import divide
 
-SOURCE = "data/mnist"
+SOURCE = Path("data/mnist")
 NOTEBOOK_TEST_SHARE = 0.2
 NOTEBOOK_SEED = 42
 
@@ -43,9 +44,9 @@ def load(official: bool = False, rows: int | None = None) -> Data:
         Size of a stratified subset of the training digits; all if not given.
     """
     raw = from_folder(SOURCE)
-    codes, _ = encode(raw.labels)
+    codes, names = encode(raw.labels)
     test = None if official else NOTEBOOK_TEST_SHARE
-    division = divide(codes, test=test, validation=0, random_state=NOTEBOOK_SEED, train_rows=raw.train_rows)
+    division = divide(codes, names, test=test, validation=0, random_state=NOTEBOOK_SEED, train_rows=raw.train_rows)
     train = division.train
     if rows is not None and rows < len(train):
         train, _ = train_test_split(train, train_size=rows, stratify=codes[train], random_state=NOTEBOOK_SEED)

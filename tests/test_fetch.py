@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.fetch import download, idx, sources
+from stages.fetch import download, idx, idx_files
 from stages.fetch.__main__ import main
-from stages.fetch.openml import as_labels
+from stages.fetch.arrays import as_labels
 from stages.shared.errors import UserError
 from stages.shared.files.whole_files import locked
 from tests.fixtures.idx_files import NAMES, Digits, digits, dotted, gzipped, idx_images, idx_labels, write
@@ -780,7 +780,7 @@ def test_several_fetches_at_once_leave_one_data_set(site: Loopback, tmp_path: Pa
 def test_bundled_files_are_as_published() -> None:
     for name, md5 in PUBLISHED_MD5.items():
         assert hashlib.md5(gzip.decompress((MNIST / f"{name}.gz").read_bytes())).hexdigest() == md5
-    raw = sources.from_folder(str(MNIST))
+    raw = idx_files.from_folder(MNIST)
     assert raw.images.shape == (70_000, 28, 28) and raw.images.dtype == np.uint8
     assert raw.labels.shape == (70_000,) and raw.labels.dtype == np.uint8
     assert raw.train_rows == 60_000

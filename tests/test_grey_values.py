@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stages.fetch.__main__ import main
 from stages.fetch.grey_values import to_bytes
-from stages.fetch.sources import from_folder
+from stages.fetch.idx_files import from_folder
 from stages.shared.errors import UserError
 from stages.shared.params.fetch_section import Fetch
 from tests.fixtures.idx_files import Digits, write
@@ -25,7 +25,7 @@ ROWS, TRAIN_ROWS = 400, 300
 @pytest.fixture(scope="module")
 def mnist() -> Digits:
     """The first digits of MNIST."""
-    raw = from_folder(str(ROOT / "data" / "mnist"))
+    raw = from_folder(ROOT / "data" / "mnist")
     return Digits(raw.images[:ROWS], raw.labels[:ROWS], TRAIN_ROWS)
 
 
@@ -168,9 +168,9 @@ def test_values_that_are_not_allowed(settings: dict[str, Any], mnist: Digits) ->
 
 
 def test_the_example_of_the_documentation() -> None:
-    text = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    exec(compile(code, "docs/your-own-data.md", "exec"), {})
-    Path("params.yaml").write_text(json.dumps({"fetch": {"source": "digits-8x8", "max_value": 16}}))
+    exec(compile(code, "docs/make-it-yours.md", "exec"), {})
+    Path("params.yaml").write_text(json.dumps({"fetch": {"source": "digits-8x8.npz", "max_value": 16}}))
     main()
     assert stored().shape == (1797, 8, 8) and stored().max() == 255

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.fetch.sources import from_folder
+from stages.fetch.idx_files import from_folder
 from tests.fixtures.idx_files import Digits, gzipped, write
 from tests.fixtures.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
 from tools.libraries import locked
@@ -200,7 +200,7 @@ def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Pro
 
 @pytest.mark.slow
 def test_images_as_other_sources_store_them_give_the_same_models(project: Project) -> None:
-    raw = from_folder(str(project.folder / "data/mnist"))
+    raw = from_folder(project.folder / "data/mnist")
     raw = raw._replace(images=255 - raw.images.transpose(0, 2, 1))
     write(project.folder / "data/mnist", gzipped(Digits(*raw).files()))
     project.edit(lambda params: params["fetch"].update(transposed=True, inverted=True))

@@ -23,6 +23,7 @@ from tests.fixtures.synthetic import digits
 MNIST_COUNTS = (6903, 7877, 6990, 7141, 6824, 6313, 6876, 7293, 6825, 6958)
 
 NOTEBOOK = {"test": 0.2, "random_state": 42}
+NAMES = [f"c{code}" for code in range(10)]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def mnist() -> NDArray[np.int64]:
 
 @pytest.fixture(scope="module")
 def default(mnist: NDArray[np.int64]) -> Division:
-    return divide(mnist, validation=0.1, **NOTEBOOK)
+    return divide(mnist, NAMES, validation=0.1, **NOTEBOOK)
 
 
 def shares(codes: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -53,7 +54,7 @@ def test_without_a_validation_set_the_training_rows_are_those_of_the_notebook(mn
     # As the notebook calls it: with a matrix and labels. The only pixel is the number of the row.
     X = np.arange(70_000)[:, np.newaxis]
     X_train, X_test, y_train, y_test = train_test_split(X, mnist, test_size=0.2, stratify=mnist, random_state=42)
-    division = divide(mnist, validation=0.0, **NOTEBOOK)
+    division = divide(mnist, NAMES, validation=0.0, **NOTEBOOK)
     np.testing.assert_array_equal(X[division.train], X_train)
     np.testing.assert_array_equal(X[division.test], X_test)
     np.testing.assert_array_equal(mnist[division.train], y_train)
@@ -78,14 +79,14 @@ def test_the_sets_are_stratified(mnist: NDArray[np.int64], default: Division) ->
 
 
 def test_the_validation_set_is_part_of_the_notebooks_training_set(mnist: NDArray[np.int64], default: Division) -> None:
-    whole = divide(mnist, validation=0.0, **NOTEBOOK)
+    whole = divide(mnist, NAMES, validation=0.0, **NOTEBOOK)
     np.testing.assert_array_equal(np.sort(np.concatenate(default[:2])), np.sort(whole.train))
 
 
 def test_the_division_depends_on_the_seed(mnist: NDArray[np.int64], default: Division) -> None:
-    for again, rows in zip(divide(mnist, validation=0.1, **NOTEBOOK), default, strict=True):
+    for again, rows in zip(divide(mnist, NAMES, validation=0.1, **NOTEBOOK), default, strict=True):
         np.testing.assert_array_equal(again, rows)
-    other = divide(mnist, validation=0.1, test=0.2, random_state=43)
+    other = divide(mnist, NAMES, validation=0.1, test=0.2, random_state=43)
     assert not np.array_equal(other.test, default.test)
 
 
@@ -97,13 +98,13 @@ def test_row_numbers_are_int64(default: Division) -> None:
 
 
 def test_the_official_test_rows_are_the_last(mnist: NDArray[np.int64]) -> None:
-    division = divide(mnist, test=None, validation=0.0, random_state=42, train_rows=60_000)
+    division = divide(mnist, NAMES, test=None, validation=0.0, random_state=42, train_rows=60_000)
     np.testing.assert_array_equal(division.train, np.arange(60_000))
     np.testing.assert_array_equal(division.test, np.arange(60_000, 70_000))
 
 
 def test_validation_set_with_the_official_test_rows(mnist: NDArray[np.int64]) -> None:
-    division = divide(mnist, test=None, validation=0.1, random_state=42, train_rows=60_000)
+    division = divide(mnist, NAMES, test=None, validation=0.1, random_state=42, train_rows=60_000)
     assert [len(rows) for rows in division] == [54_000, 6_000, 10_000]
     np.testing.assert_array_equal(division.test, np.arange(60_000, 70_000))
     np.testing.assert_array_equal(np.sort(np.concatenate(division[:2])), np.arange(60_000))
@@ -119,33 +120,33 @@ def test_a_subset_is_stratified_and_the_same_every_time(
     mnist: NDArray[np.int64], test: float | None, sizes: list[int]
 ) -> None:
     settings: Any = {"test": test, "validation": 0.1, "random_state": 42, "rows": 1000, "train_rows": 60_000}
-    division = divide(mnist, **settings)
+    division = divide(mnist, NAMES, **settings)
     assert [len(rows) for rows in division] == sizes
     every = np.concatenate(division)
     assert len(np.unique(every)) == 1000
     np.testing.assert_allclose(np.bincount(mnist[every]), shares(mnist) * 1000, atol=2)
     if test is None:
         assert division.test.min() >= 60_000 > max(division.train.max(), division.validation.max())
-    for again, rows in zip(divide(mnist, **settings), division, strict=True):
+    for again, rows in zip(divide(mnist, NAMES, **settings), division, strict=True):
         np.testing.assert_array_equal(again, rows)
-    other = divide(mnist, **{**settings, "random_state": 43})
+    other = divide(mnist, NAMES, **{**settings, "random_state": 43})
     assert not np.array_equal(np.sort(np.concatenate(other)), np.sort(every))
 
 
 @pytest.mark.parametrize("test", [0.2, None])
 def test_a_subset_of_all_rows_changes_nothing(mnist: NDArray[np.int64], test: float | None) -> None:
     settings: Any = {"test": test, "validation": 0.1, "random_state": 42, "train_rows": 60_000}
-    for one, other in zip(divide(mnist, **settings), divide(mnist, **settings, rows=70_000), strict=True):
+    for one, other in zip(divide(mnist, NAMES, **settings), divide(mnist, NAMES, **settings, rows=70_000), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_a_subset_keeps_the_order_of_the_data_set(mnist: NDArray[np.int64]) -> None:
-    division = divide(mnist, test=None, validation=0.0, random_state=42, rows=1000, train_rows=60_000)
+    division = divide(mnist, NAMES, test=None, validation=0.0, random_state=42, rows=1000, train_rows=60_000)
     assert (np.diff(division.train) > 0).all() and (np.diff(division.test) > 0).all()
 
 
 def test_a_subset_of_the_smallest_size() -> None:
-    division = divide(np.arange(1000) % 2, test=0.2, validation=0.0, random_state=0, rows=10)
+    division = divide(np.arange(1000) % 2, NAMES, test=0.2, validation=0.0, random_state=0, rows=10)
     assert [len(rows) for rows in division] == [8, 0, 2]
 
 
@@ -168,7 +169,7 @@ ONE_OF_A_CLASS[[3, 20]] = ONE_OF_A_CLASS[[20, 3]]
         (
             [0, 1] * 5 + [2, 2, 0],
             {"test": None, "train_rows": 10},
-            ["split.test", "'official'", "class code 2", "10 training rows"],
+            ["split.test", "'official'", "class 'c2'", "10 training rows"],
         ),
         (ONE_OF_A_CLASS, {}, ["split.test = 0.2", "21 rows of 3 classes", "1 rows", "The least populated class"]),
         (
@@ -187,12 +188,12 @@ ONE_OF_A_CLASS[[3, 20]] = ONE_OF_A_CLASS[[20, 3]]
             ["split.test = 0.05", "100 rows of 10 classes", "10 rows", "test_size = 5", "number of classes = 10"],
         ),
         ([0, 1] * 5, {"test": 0.99}, ["split.test = 0.99", "10 rows of 2 classes"]),
-        ([0] * 96 + [1] * 4, {"test": 0.9}, ["split.test = 0.9", "training row of class code 1"]),
+        ([0] * 96 + [1] * 4, {"test": 0.9}, ["split.test = 0.9", "training row of class 'c1'"]),
     ],
 )
 def test_impossible_division(codes: Any, settings: dict[str, Any], facts: list[str]) -> None:
     with pytest.raises(UserError, match=r"params\.yaml") as caught:
-        divide(np.asarray(codes), **{"validation": 0.0, **NOTEBOOK, **settings})
+        divide(np.asarray(codes), NAMES, **{"validation": 0.0, **NOTEBOOK, **settings})
     message = str(caught.value)
     assert "\n" not in message
     assert [fact for fact in facts if fact not in message] == [], message
@@ -208,7 +209,9 @@ def test_impossible_division(codes: Any, settings: dict[str, Any], facts: list[s
         (np.array([-1, 1, -1, 5], np.int64), [0, 1, 0, 2], ["-1", "1", "5"]),
         (np.array([10, 9, 100]), [1, 0, 2], ["9", "10", "100"]),
         (np.array(["b", "a", "NA", "01"]), [3, 2, 1, 0], ["01", "NA", "a", "b"]),
-        (np.array(["10", "9"]), [0, 1], ["10", "9"]),
+        (np.array(["10", "9"]), [1, 0], ["9", "10"]),
+        (np.array(["a10b", "a9", "a", "a9"]), [2, 1, 0, 1], ["a", "a9", "a10b"]),
+        (np.array(["1", "01", "x1y2"]), [1, 0, 2], ["01", "1", "x1y2"]),
     ],
 )
 def test_codes_follow_the_order_of_the_labels(labels: NDArray[Any], codes: list[int], names: list[str]) -> None:
@@ -260,7 +263,7 @@ def test_arguments_do_not_change() -> None:
         array.setflags(write=False)
     normalise(images)
     encode(codes)
-    division = divide(codes, validation=0.2, **NOTEBOOK)
+    division = divide(codes, NAMES, validation=0.2, **NOTEBOOK)
     count_duplicates(images, codes, division)
     np.testing.assert_array_equal(images, before)
     np.testing.assert_array_equal(codes, labels)
@@ -330,7 +333,7 @@ def raw(workspace: Path) -> Iterator[datasets.Raw]:
 
 def test_the_stage_writes_three_sets(raw: datasets.Raw, capsys: pytest.CaptureFixture[str]) -> None:
     main()
-    division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
+    division = divide(raw.labels.astype(np.int64), NAMES, validation=0.1, **NOTEBOOK)
     for name, rows in zip(datasets.SETS, division, strict=True):
         np.testing.assert_array_equal(datasets.load_images(name), normalise(raw.images[rows]))
         np.testing.assert_array_equal(datasets.load_labels(name), raw.labels[rows] // 2)
@@ -343,7 +346,7 @@ def test_the_stage_writes_three_sets(raw: datasets.Raw, capsys: pytest.CaptureFi
 
 def test_the_stage_reports_duplicates(raw: datasets.Raw, capsys: pytest.CaptureFixture[str]) -> None:
     images = raw.images.copy()
-    division = divide(raw.labels.astype(np.int64), validation=0.1, **NOTEBOOK)
+    division = divide(raw.labels.astype(np.int64), NAMES, validation=0.1, **NOTEBOOK)
     images[division.test[:3]] = images[division.train[0]]
     datasets.save_raw(raw._replace(images=images))
     main()

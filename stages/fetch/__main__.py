@@ -16,7 +16,7 @@ def main() -> None:
     from stages.shared.process.console import say
 
     settings = params.load()
-    source, shown = sources.fetch(settings.source, settings.openml)
+    source, shown = sources.fetch(settings)
     classes = check_classes(source.labels, shown)
     raw = source._replace(images=to_bytes(source.images, settings, shown))
     if settings.sha256 is not None:

@@ -14,14 +14,14 @@ class Part(NamedTuple):
 
     Attributes
     ----------
-    images : ndarray of uint8, shape (n, side, side)
-        Grey values, 0-255.
-    labels : ndarray of uint8, shape (n,)
-        Labels, 0-255.
+    images : ndarray of numbers, shape (n, height, width)
+        Grey values.
+    labels : ndarray of numbers or strings, shape (n,)
+        Labels.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    images: NDArray[Any]
+    labels: NDArray[Any]
 
 
 def join(train: Part, test: Part, source: str) -> Part:
@@ -39,18 +39,24 @@ def join(train: Part, test: Part, source: str) -> Part:
     UserError
         A part has more labels than images or fewer, or the images of the parts differ in size.
     """
-    for name, part in (("training", train), ("test", test)):
-        if len(part.images) != len(part.labels):
-            raise UserError(
-                f"{source}: {len(part.images):,} {name} images but {len(part.labels):,} {name} labels; each image must "
-                "have one label"
-            )
+    check_pairs(train, source, "training ")
+    check_pairs(test, source, "test ")
     if train.images.shape[1:] != test.images.shape[1:]:
         raise UserError(
             f"{source}: the training images have {size(train.images)} pixels, the test images {size(test.images)}; "
             "all must have the same size"
         )
     return Part(np.concatenate([train.images, test.images]), np.concatenate([train.labels, test.labels]))
+
+
+def check_pairs(part: Part, source: str, name: str = "") -> Part:
+    """Return a part; raises UserError if it has more labels than images or fewer."""
+    if len(part.images) != len(part.labels):
+        raise UserError(
+            f"{source}: {len(part.images):,} {name}images but {len(part.labels):,} {name}labels; each image must have "
+            "one label"
+        )
+    return part
 
 
 def check_classes(labels: NDArray[Any], source: str) -> int:
@@ -90,6 +96,6 @@ def check_sums(arrays: dict[str, NDArray[Any]], expected: dict[str, str | None],
         raise UserError("\n".join(mistakes))
 
 
-def size(images: NDArray[np.uint8]) -> str:
+def size(images: NDArray[Any]) -> str:
     """Return the size of images as text, such as "28 x 28"."""
     return f"{images.shape[1]} x {images.shape[2]}"

@@ -3,7 +3,7 @@
 NEEDED = 512  # bytes; the magic number of tar begins at 257
 
 UNPACK = "unpack it, and set fetch.source to the folder with the four files"
-CONVERT = "docs/your-own-data.md shows how to write IDX files"
+CONVERT = "docs/make-it-yours.md lists what fetch.source can be"
 AGAIN = "fetch the file again"
 
 # IDX: the magic numbers, and the third byte of others.

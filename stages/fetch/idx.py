@@ -26,7 +26,7 @@ MOST_UNCOMPRESSED, LARGEST_RATIO = 2**26, 500
 
 
 def read_images(stream: BinaryIO, name: str, compressed: int | None = None) -> NDArray[np.uint8]:
-    """Parse an IDX file of square grey images.
+    """Parse an IDX file of grey images.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ def read_images(stream: BinaryIO, name: str, compressed: int | None = None) -> N
 
     Returns
     -------
-    ndarray of uint8, shape (n, side, side)
+    ndarray of uint8, shape (n, height, width)
         Grey values, 0-255.
 
     Raises
     ------
     UserError
         Wrong magic number, fewer or more bytes than the header declares, a size that such a file cannot have, no
-        images, or images that are empty or not square.
+        images, or images without pixels.
     """
     count, height, width = _header(stream, name, IMAGES, "images")
-    if height != width or not height:
-        raise UserError(f"{name}: the images have {height} x {width} pixels; they must be square and not empty")
+    if not height or not width:
+        raise UserError(f"{name}: the images have {height} x {width} pixels; they must not be empty")
     return _values(stream, name, (count, height, width), compressed)
 
 

@@ -1,6 +1,5 @@
 """Reads a data set of https://www.openml.org: a table with one column per pixel and one for the label."""
 
-import math
 import tempfile
 import urllib.request
 import warnings
@@ -14,9 +13,9 @@ from urllib.parse import urlsplit
 from urllib.response import addinfourl
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stages.fetch import download
+from stages.fetch.arrays import as_labels, as_squares
 from stages.shared.errors import UserError, one_line
 from stages.shared.files.datasets import Raw
 from stages.shared.params.fetch_section import OpenML
@@ -84,7 +83,7 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
         columns = 0 if table.target is None else table.target.shape[1]
         raise UserError(f"{shown} has {columns} target columns; it must have one, with the labels")
     try:
-        images, labels = as_images(table.data), as_labels(table.target)
+        images, labels = as_squares(table.data), as_labels(table.target)
     except ValueError as error:
         raise UserError(f"{shown}: {error}") from error
     if wanted.train_rows is not None and wanted.train_rows >= len(labels):
@@ -93,69 +92,6 @@ def from_openml(wanted: OpenML) -> tuple[Raw, str]:
             "for testing; write a smaller number, or null if the data set has no division of its own"
         )
     return Raw(images, labels, wanted.train_rows), shown
-
-
-def as_images(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Reshape a table with one column per pixel into square images.
-
-    Parameters
-    ----------
-    columns : ndarray of float64, shape (n, side * side)
-        Grey values, row by row of the image.
-
-    Returns
-    -------
-    ndarray of float64, shape (n, side, side)
-        A view of `columns`.
-
-    Raises
-    ------
-    ValueError
-        There are no rows, or the number of columns is not a square number.
-    """
-    rows, pixels = columns.shape
-    side = math.isqrt(pixels)
-    if not rows or not pixels or side * side != pixels:
-        raise ValueError(
-            f"{rows:,} rows of {pixels:,} pixel columns are not square images; there must be at least one row and a "
-            "square number of columns, such as 784 for 28 x 28"
-        )
-    return columns.reshape(rows, side, side)
-
-
-def as_labels(target: NDArray[Any]) -> NDArray[Any]:
-    """Convert labels to the narrowest of three types that holds them all.
-
-    Parameters
-    ----------
-    target : ndarray of float64 or of str objects, shape (n,)
-        Labels as numbers or strings.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        uint8 if all are integers in 0-255 ("5" counts as one, "05" does not), int64 if all are integers, else
-        fixed-width strings.
-
-    Raises
-    ------
-    ValueError
-        A label is missing.
-    """
-    if target.dtype.kind == "f" and np.isnan(target).any():
-        raise ValueError(f"{np.isnan(target).sum():,} rows have no label; each must have one")
-    if target.dtype.kind == "f" and np.array_equal(target, np.rint(target)):
-        target = target.astype(np.int64)
-    names, codes = np.unique([str(label) for label in target.tolist()], return_inverse=True)
-    try:
-        numbers = np.array([int(name) for name in names], dtype=np.int64)
-    except (ValueError, OverflowError):
-        return names[codes]
-    if not np.array_equal(numbers.astype(str), names):
-        return names[codes]
-    if numbers.min() >= 0 and numbers.max() <= 255:
-        numbers = numbers.astype(np.uint8)
-    return numbers[codes]
 
 
 class _Opener(urllib.request.OpenerDirector):

@@ -1,52 +1,43 @@
-"""Reads a data set from the source that params.yaml names: a folder, an address, or OpenML."""
+"""Recognises the kind of source that fetch.source names, and reads the data set from it."""
 
-import gzip
-import os
 import tempfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stages.fetch import connection, file_kinds, idx
-from stages.fetch.checks import Part, join
+from stages.fetch import class_folders, csv_tables, file_kinds, idx_files
+from stages.fetch.arrays import as_one_size
 from stages.fetch.download import deadline, download, split_address
+from stages.fetch.npz import read_npz
 from stages.fetch.openml import from_openml
-from stages.shared.errors import UserError
+from stages.shared.errors import UserError, one_line
 from stages.shared.files.datasets import Raw
-from stages.shared.params.fetch_section import OpenML
+from stages.shared.params.fetch_section import Fetch
 
-# The names of MNIST's files; Fashion-MNIST, KMNIST and others keep them.
-TRAIN_IMAGES = "train-images-idx3-ubyte"
-TRAIN_LABELS = "train-labels-idx1-ubyte"
-TEST_IMAGES = "t10k-images-idx3-ubyte"
-TEST_LABELS = "t10k-labels-idx1-ubyte"
+# By the end of the name, in lower case.
+FILES: dict[str, Callable[[BinaryIO, str], Raw]] = {
+    ".npz": read_npz,
+    ".csv": csv_tables.read_one,
+    ".csv.gz": csv_tables.read_one,
+}
+KINDS = (
+    "a folder with one folder of pictures per class, an .npz or .csv file, a folder with the four IDX files of MNIST, "
+    "an http(s) address of such files, or openml"
+)
 
-GZIP_MAGIC = b"\x1f\x8b"
 
-# From the name of a file to the open file, and its path or address for messages.
-Opener = Callable[[str], AbstractContextManager[tuple[BinaryIO, str]]]
-Parser = Callable[[BinaryIO, str, int | None], NDArray[np.uint8]]
-
-
-def fetch(source: str, openml: OpenML | None) -> tuple[Raw, str]:
+def fetch(settings: Fetch) -> tuple[Raw, str]:
     """Read the data set.
 
     Parameters
     ----------
-    source : str
-        A folder, an address, or "openml".
-    openml : OpenML or None
-        Which data set of OpenML, if `source` is "openml".
+    settings : Fetch
+        Section `fetch` of params.yaml.
 
     Returns
     -------
     raw : Raw
-        The data set, its own training rows first.
+        Square grey images of one size, and their labels, the data set's own training rows first.
     shown : str
         Its name in messages.
 
@@ -55,86 +46,63 @@ def fetch(source: str, openml: OpenML | None) -> tuple[Raw, str]:
     UserError
         The data set cannot be read, or is not valid.
     """
-    if source == "openml" and openml is not None:
-        return from_openml(openml)
-    if "://" in source:
-        return from_address(source), source
-    return from_folder(source), source
-
-
-def from_folder(folder: str) -> Raw:
-    """Read the four IDX files of a folder, gzipped or not; `~` is the home folder."""
-
-    @contextmanager
-    def opened(name: str) -> Iterator[tuple[BinaryIO, str]]:
-        found = next((path / spelling for spelling in spellings(name) if (path / spelling).is_file()), None)
-        if found is None:
-            raise UserError(f"{path} has none of the files {', '.join(spellings(name))}; fetch.source must have one")
-        with found.open("rb") as file:
-            yield file, str(found)
-
+    shown = settings.source
     try:
-        path = Path(folder).expanduser()
-        if path.is_file():
-            with path.open("rb") as file:
-                start = file.read(file_kinds.NEEDED)
-            raise UserError(f"fetch.source '{folder}' is not a folder, but {file_kinds.describe(start)}")
-        if not path.is_dir():
-            raise UserError(f"fetch.source '{folder}' is not a folder, an http(s) address, or openml")
-        return _read_all(opened, folder)
-    except (OSError, RuntimeError) as error:  # no permission, too long a name; an unknown user after ~
-        raise UserError(f"fetch.source '{folder}' cannot be read: {error}") from error
-
-
-def from_address(address: str) -> Raw:
-    """Download the four IDX files below an address, gzipped or not, and read them."""
-    parts = split_address(address, "fetch.source")
-
-    @contextmanager
-    def opened(name: str) -> Iterator[tuple[BinaryIO, str]]:
-        paths = [f"{parts.path.rstrip('/')}/{spelling}" for spelling in spellings(name)]
-        addresses = [parts._replace(path=path, fragment="").geturl() for path in paths]
-        with tempfile.TemporaryFile() as file:  # has no name, so nothing is left when the process is killed
-            found = next((each for each in addresses if download(each, file, "fetch.source").ok), None)
-            if found is None:
-                raise UserError(
-                    f"none of {', '.join(addresses)} exists (404 Not Found){connection.through(addresses[0])}; "
-                    "fetch.source must have one"
-                )
-            yield file, found
-
-    with deadline(address):
-        return _read_all(opened, address)
-
-
-def spellings(name: str) -> list[str]:
-    """Return the names that a file of MNIST has: with .gz or without, with a hyphen or a dot before "idx"."""
-    dotted = name.replace("-idx", ".idx")
-    return [f"{name}.gz", name, f"{dotted}.gz", dotted]
-
-
-def _read_all(opened: Opener, source: str) -> Raw:
-    try:
-        train = Part(_read(opened, TRAIN_IMAGES, idx.read_images), _read(opened, TRAIN_LABELS, idx.read_labels))
-        test = Part(_read(opened, TEST_IMAGES, idx.read_images), _read(opened, TEST_LABELS, idx.read_labels))
-        images, labels = join(train, test, source)
+        if settings.source == "openml" and settings.openml is not None:
+            raw, shown = from_openml(settings.openml)
+        elif "://" in settings.source:
+            raw = _from_address(settings.source)
+        else:
+            raw = _from_path(settings)
+        return raw._replace(images=as_one_size(raw.images, settings, shown)), shown
     except MemoryError as error:
-        raise UserError(f"{source}: out of memory: the images do not fit") from error
-    return Raw(images, labels, train_rows=len(train.labels))
+        raise UserError(f"{shown}: out of memory: the images do not fit; a smaller fetch.size takes less") from error
 
 
-def _read(opened: Opener, name: str, parse: Parser) -> NDArray[np.uint8]:
-    with opened(name) as (file, shown):
-        # By content, not by name: some servers decompress a .gz file on the way.
-        compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        if not compressed:
-            return parse(file, shown, None)
-        try:
-            with gzip.GzipFile(fileobj=file) as decompressed:
-                return parse(cast(BinaryIO, decompressed), shown, size)
-        except EOFError as error:
-            raise UserError(f"{shown} is truncated: the gzip data have no end; fetch the file again") from error
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise UserError(f"{shown} is damaged: bad gzip data ({error}); fetch the file again") from error
+def _from_address(address: str) -> Raw:
+    parts = split_address(address, "fetch.source")
+    with deadline(address):
+        if (read := _reader(parts.path)) is None:
+            return idx_files.from_address(address)
+        with tempfile.TemporaryFile() as file:  # has no name, so nothing is left when the process is killed
+            if not download(address, file, "fetch.source").ok:
+                raise UserError(f"{address}, given in fetch.source, does not exist (404 Not Found)")
+            file.seek(0)
+            return read(file, address)
+
+
+def _from_path(settings: Fetch) -> Raw:
+    source = settings.source
+    try:
+        path = Path(source).expanduser()
+        if path.is_dir():
+            return _from_folder(path, settings)
+        if not path.is_file():
+            raise UserError(f"fetch.source '{source}' does not exist; it must be {KINDS}")
+        with path.open("rb") as file:
+            if (read := _reader(path.name)) is not None:
+                return read(file, source)
+            start = file.read(file_kinds.NEEDED)
+        raise UserError(f"fetch.source '{source}' is not a folder, but {file_kinds.describe(start)}")
+    except (OSError, RuntimeError) as error:  # no permission, too long a name; an unknown user after ~
+        raise UserError(f"fetch.source '{source}' cannot be read: {one_line(error)}") from error
+
+
+def _from_folder(path: Path, settings: Fetch) -> Raw:
+    names = sorted(each.name for each in path.iterdir() if each.is_file())
+    if idx_files.in_folder(path) or any("ubyte" in name for name in names):
+        return idx_files.from_folder(path)
+    if class_folders.in_folder(path):
+        return class_folders.from_folder(path, settings)
+    if tables := csv_tables.in_folder(path):
+        return csv_tables.from_folder(path, tables)
+    if archives := [name for name in names if _reader(name)]:
+        raise UserError(f"fetch.source '{settings.source}' is a folder with {archives[0]}; name the file itself")
+    if class_folders.subfolders(path):
+        return class_folders.from_folder(path, settings)
+    raise UserError(f"fetch.source '{settings.source}' is a folder without class folders; it must be {KINDS}")
+
+
+def _reader(name: str) -> Callable[[BinaryIO, str], Raw] | None:
+    """Return the function that reads a file with this name."""
+    return next((read for suffix, read in FILES.items() if name.lower().endswith(suffix)), None)

@@ -21,6 +21,7 @@ def main() -> None:
     codes, names = encode(raw.labels, settings.class_names)
     division = divide(
         codes,
+        names,
         test=None if settings.test == params.OFFICIAL else settings.test,
         validation=settings.validation,
         random_state=settings.random_state,

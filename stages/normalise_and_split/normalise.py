@@ -1,5 +1,6 @@
 """Rescales grey values to [0, 1] and encodes labels as class codes."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,8 @@ def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[
     labels : ndarray of integers or strings, shape (n,)
         The labels of the raw data set.
     class_names : list of str, optional
-        Class names in the order of the sorted labels; by default the labels themselves.
+        Class names in the order of the sorted labels, numbers in names by value ("a2" before "a10"); by default the
+        labels themselves.
 
     Returns
     -------
@@ -47,6 +49,9 @@ def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[
         There are more names than classes or fewer, or a duplicate name.
     """
     distinct, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if distinct.dtype.kind == "U":
+        order = np.array(sorted(range(len(distinct)), key=lambda index: _by_value(str(distinct[index]))))
+        distinct, codes, counts = distinct[order], np.argsort(order)[codes], counts[order]
     names = [str(label) for label in distinct] if class_names is None else list(class_names)
     if len(names) != len(distinct):
         raise UserError(
@@ -58,3 +63,9 @@ def encode(labels: NDArray[Any], class_names: list[str] | None = None) -> tuple[
         duplicate = next(name for name in names if names.count(name) > 1)
         raise UserError(f"split.class_names in params.yaml: duplicate name '{duplicate}'; each class must have its own")
     return codes.astype(np.int64), names
+
+
+def _by_value(name: str) -> tuple[list[str | int], str]:
+    """Return the key that sorts names with the numbers in them by value."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if number % 2 else part for number, part in enumerate(parts)], name

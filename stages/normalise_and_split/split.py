@@ -1,5 +1,6 @@
 """Divides the rows of a data set into train, validation and test set."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ class Division(NamedTuple):
 
 def divide(
     codes: NDArray[np.int64],
+    names: Sequence[str],
     *,
     test: float | None,
     validation: float,
@@ -34,6 +36,8 @@ def divide(
     ----------
     codes : ndarray of int64, shape (n,)
         Class codes.
+    names : sequence of str
+        Class name of each code, for errors.
     test : float or None
         Fraction of the rows for the test set; None keeps the data set's own test rows.
     validation : float
@@ -59,7 +63,8 @@ def divide(
         if train_rows is None:
             raise UserError(
                 "split.test in params.yaml is 'official', but the source does not mark the data set's own test rows; "
-                "set fetch.openml.train_rows, or write a fraction such as 0.2"
+                "write a fraction such as 0.2, or use a source with a training and a test part (for OpenML, set "
+                "fetch.openml.train_rows)"
             )
         train_part, test_part = all_rows[:train_rows], all_rows[train_rows:]
         if not len(train_part) or not len(test_part):
@@ -74,27 +79,29 @@ def divide(
         missing = np.setdiff1d(codes[test_part], codes[train_part])
         if len(missing):
             raise UserError(
-                f"split.test in params.yaml is 'official', but class code {missing[0]} does not occur in the "
-                f"{train_rows:,} training rows"
+                f"split.test in params.yaml is 'official', but class '{names[missing[0]]}' does not occur in "
+                f"the {train_rows:,} training rows"
             )
     else:
         if rows is not None and rows < len(codes):
             all_rows = _subset(all_rows, codes, rows, random_state)
-        train_part, test_part = _split(all_rows, codes, test, random_state, "split.test")
+        train_part, test_part = _split(all_rows, codes, names, test, random_state, "split.test")
     if validation == 0:
         return Division(train_part, train_part[:0], test_part)
-    train_set, validation_set = _split(train_part, codes, validation, random_state, "split.validation")
+    train_set, validation_set = _split(train_part, codes, names, validation, random_state, "split.validation")
     return Division(train_set, validation_set, test_part)
 
 
-def _split(rows: Rows, codes: NDArray[np.int64], fraction: float, random_state: int, key: str) -> tuple[Rows, Rows]:
+def _split(
+    rows: Rows, codes: NDArray[np.int64], names: Sequence[str], fraction: float, random_state: int, key: str
+) -> tuple[Rows, Rows]:
     try:
         first, second = train_test_split(rows, test_size=fraction, stratify=codes[rows], random_state=random_state)
     except ValueError as error:
         raise UserError(_too_small(rows, codes, f"{key} = {fraction}", error)) from None
     missing = np.setdiff1d(codes[rows], codes[first])
     if len(missing):
-        raise UserError(f"{key} = {fraction} in params.yaml leaves no training row of class code {missing[0]}")
+        raise UserError(f"{key} = {fraction} in params.yaml leaves no training row of class '{names[missing[0]]}'")
     return first, second
 
 

@@ -1,6 +1,6 @@
 """Section `fetch`: the source of the data set."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -49,10 +49,20 @@ class Fetch(Settings):
     """The source of the data set."""
 
     source: Annotated[str, StringConstraints(min_length=1)]
-    """A folder or an http(s) address of the four IDX files named as MNIST's, gzipped or not; or "openml"."""
+    """A folder with one folder of pictures per class; an .npz or .csv file, or a folder with a CSV file of training and
+    one of test rows; a folder with four IDX files named as MNIST's; an http(s) address of these files; or "openml"."""
 
     openml: OpenML | None = None
     """The data set, if the source is "openml"."""
+
+    size: PositiveInt | None = None
+    """Height and width in pixels that all images are resized to; null: they are square and of one size already."""
+
+    square: Literal["pad", "crop", "stretch"] = "pad"
+    """How resized images that are not square become square: filled at the sides, cut, or with other proportions."""
+
+    transparent: Literal["white", "black"] = "white"
+    """What the transparent parts of pictures become."""
 
     max_value: Annotated[float, Field(gt=0)] = 255
     """Grey value of white in the source: 255, 16 for scikit-learn's digits, 1 for values from 0 to 1."""
