@@ -20,7 +20,7 @@ from stages.shared.charts.curves_chart import MEASURES, Measure, all_nets_chart,
 from stages.shared.charts.leaderboard_chart import leaderboard_chart
 from stages.shared.charts.number_format import percent
 from stages.shared.charts.png import chart_png
-from stages.shared.charts.style import COLOURS, SERIES, colour, series, with_light_colours
+from stages.shared.charts.style import COLOURS, SERIES, colour, net_colours, series, with_light_colours
 from tests.fixtures.small_project import ROOT
 
 
@@ -155,6 +155,33 @@ def test_all_nets_differ_in_colour_or_stroke_and_are_listed_best_first(nets: int
 
 
 # Colours and files
+
+
+def colours_of(chart: dict[str, Any], field: str) -> dict[str, str]:
+    scale = chart["layer"][0]["encoding"]["color"]
+    assert scale["field"] == field
+    return dict(zip(scale["scale"]["domain"], scale["scale"]["range"], strict=True))
+
+
+def test_a_net_has_the_same_colour_in_every_chart_and_in_any_order() -> None:
+    nets = ["model-2", "model-0"]
+    expected = {"model-0": colour("series-0"), "model-2": colour("series-1")}
+    assert net_colours(nets) == net_colours(nets[::-1]) == expected
+    board = leaderboard_chart(board_of(0.9, 0.8, 0.7), nets).to_dict()
+    assert colours_of(board, "model") == {**expected, "model-1": colour("edge")}, "a baseline has the colour of no net"
+    for order in (nets, nets[::-1]):
+        histories = {net: history_of(3) for net in order}
+        for chart in (
+            curves_chart(histories, dict.fromkeys(nets, 3), "loss").to_dict(),
+            *all_nets_chart(histories, dict.fromkeys(nets, 3)).to_dict()["hconcat"],
+        ):
+            assert colours_of(chart, "net") == expected
+
+
+def test_the_curves_of_one_net_have_the_colour_of_no_net() -> None:
+    # Which colour a net has depends on the others.
+    for chart in net_curves_chart(history_of(3), 3).to_dict()["hconcat"]:
+        assert {*colours_of(chart, "net").values()} == {colour("ink")}
 
 
 def test_colours_are_those_of_the_page() -> None:

@@ -21,6 +21,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from stages.report import page
 from stages.report.__main__ import main as write_report
 from stages.shared.files import paths
 from tests.fixtures.small_project import ROOT, Project
@@ -172,12 +173,12 @@ def test_the_report_is_printed_whole_dark_on_white(browser: Browser, report: Pat
     browser.emulate(width=A4, scheme=scheme, media="print")
     assert browser.run("document.documentElement.scrollWidth") <= A4, "the charts or tables are cut"
     assert browser.style(".scroll", "overflow") == {"visible"}
-    # Browsers leave out backgrounds otherwise: the digits, and the marks of legends and votes.
-    marks = ".digit, .dot, .line, .bar, .votes i, td.miss"
+    # Browsers leave out backgrounds otherwise: the images, and the marks of legends.
+    marks = ".image, .dot, .line, .bar, td.miss"
     assert browser.style(marks, "printColorAdjust") == {"exact"}
     assert browser.style("body", "color") == {"rgb(27, 31, 36)"}
     assert browser.style("#chart-leaderboard .role-axis-label text", "fill") == {"rgb(27, 31, 36)", "rgb(89, 98, 110)"}
-    assert browser.style(".digit", "filter") == {"invert(1)"}
+    assert browser.style(".image", "filter") == {"none"}, "black"
 
 
 @SCHEMES
@@ -189,7 +190,8 @@ def test_high_contrast_leaves_the_marks_of_the_report(browser: Browser, report: 
     assert browser.style("#chart-curves .mark-line path", "stroke") == drawn
     assert browser.style("#curves-controls .dot", "backgroundColor") == drawn, "the key of each curve"
     assert len(browser.style("#classes-controls ~ .keys .dot", "backgroundColor")) == 2
-    assert len(browser.style(".votes i", "backgroundColor")) == 2
+    assert browser.style(".image", "backgroundColor") == {"rgb(255, 255, 255)"}, "black on white"
+    assert browser.style(".image", "filter") == {"none"}
     assert browser.style(".chip input", "opacity") == {"1"}, "what is selected"
 
 
@@ -203,11 +205,9 @@ def test_selecting_a_model_shows_its_matrix_scores_and_predictions(opened: Brows
 
     best, last = data["models"][0], data["models"][-1]
     assert matrix() == data["confusion"][best]
-    votes = opened.find("#gallery").text
     Select(opened.find("#model")).select_by_visible_text(last)
     assert matrix() == data["confusion"][last]
     assert last in opened.find("#matrix caption").text
-    assert opened.find("#gallery").text != votes
     assert last in opened.find("#this-model").text
     summary = next(row for row in json.loads((report.parent / "leaderboard.json").read_text()) if row["model"] == last)
     assert f"{100 * summary['test_accuracy']:.2f}" in opened.find("#model-summary").text
@@ -243,18 +243,86 @@ def test_the_measure_of_the_scores_can_be_selected(opened: Browser) -> None:
     opened.until(f"{places} !== {json.dumps(before)}")
 
 
+def shown(browser: Browser) -> list[tuple[str, str]]:
+    """Return the actual and the predicted class below each image."""
+    names = "[...tile.querySelectorAll('bdi')].map((name) => name.textContent)"
+    return [(i, j) for i, j in browser.run(f"[...document.querySelectorAll('.tile')].map((tile) => {names})")]
+
+
+def test_selecting_a_model_shows_all_of_its_errors_and_a_cell_those_of_the_cell(opened: Browser) -> None:
+    data = json.loads(opened.run("document.getElementById('data').textContent"))
+    for model in data["models"]:
+        Select(opened.find("#model")).select_by_visible_text(model)
+        counts = np.array(data["confusion"][model])
+        errors = int(counts.sum() - np.trace(counts))
+        pairs = shown(opened)
+        assert len(pairs) == errors > 0
+        assert all(actual != predicted for actual, predicted in pairs)
+        assert opened.find("#errors-count").text == f"{errors} images that {model} misclassifies."
+        assert model in opened.find("#errors .intro").text
+    opened.run("document.querySelector('#matrix tbody tr:nth-child(2) td:nth-child(4) button').click()")
+    assert shown(opened) == [(NAMES[1], NAMES[2])] * counts[1, 2]
+    sentence = f"{counts[1, 2]} images of class {NAMES[1]} that {model} predicts as {NAMES[2]}."
+    assert opened.find("#errors-count").text == sentence
+    assert opened.run("document.activeElement.id") == "actual"
+    # The cell stays when another model is selected.
+    Select(opened.find("#model")).select_by_visible_text(data["models"][0])
+    assert shown(opened) == [(NAMES[1], NAMES[2])] * data["confusion"][data["models"][0]][1][2]
+    # Correct ones: those that are on the page.
+    Select(opened.find("#predicted")).select_by_visible_text(NAMES[1])
+    pairs = shown(opened)
+    assert set(pairs) == {(NAMES[1], NAMES[1])}
+    assert f"shown are the {len(pairs)} that another model misclassifies" in opened.find("#errors-count").text
+    opened.press("#any", Keys.ENTER)
+    assert "misclassifies." in opened.find("#errors-count").text
+    assert not opened.find("#any").is_displayed()
+    assert opened.console_errors() == []
+
+
+def test_the_cells_of_the_matrix_work_by_keyboard(opened: Browser) -> None:
+    assert opened.run("document.querySelectorAll('#matrix button[tabindex=\"0\"]').length") == 1
+    opened.press("#matrix button[tabindex='0']", Keys.ARROW_RIGHT)
+    label = opened.run("document.activeElement.getAttribute('aria-label')")
+    assert label.startswith(f"{NAMES[0]}, predicted as {NAMES[1]}: ")
+    ActionChains(opened.driver).send_keys(Keys.ENTER).perform()
+    assert set(shown(opened)) == {(NAMES[0], NAMES[1])}
+
+
 def test_an_image_opens_with_the_predictions_of_all_models(opened: Browser) -> None:
-    shown = opened.count("#gallery li")
-    opened.press("#errors-controls [value=all]", Keys.ARROW_RIGHT)
-    opened.until("document.querySelectorAll('#gallery .vote-right').length === 0")
-    assert 0 < opened.count("#gallery li") < shown
     opened.press("#gallery li:first-child button", Keys.ENTER)
     opened.until("document.getElementById('enlarged').open")
     rows = opened.run("[...document.querySelectorAll('#enlarged tbody tr')].map((row) => row.cells[0].innerText)")
     assert sorted(rows) == sorted(MODELS)
-    assert opened.find("#enlarged .digit").rect["width"] == 8 * SIDE
+    assert opened.find("#enlarged .image").rect["width"] == pytest.approx(page.LARGE, abs=SIDE)
     ActionChains(opened.driver).send_keys(Keys.ESCAPE).perform()
     opened.until("!document.getElementById('enlarged').open")
+
+
+def test_captions_are_whole_within_their_tiles(browser: Browser, report: Path) -> None:
+    for width in (360, 1280):
+        browser.open(report, width=width, drawn=DRAWN)
+        captions = "[...document.querySelectorAll('.tile .caption > *')]"
+        assert browser.run(f"{captions}.every((name) => name.scrollWidth <= name.clientWidth + 1)")
+        assert browser.run(f"{captions}.every((name) => name.scrollHeight <= name.clientHeight + 1)")
+
+
+def test_notes_below_a_table_stay_when_it_scrolls_sideways(browser: Browser, report: Path) -> None:
+    browser.open(report, width=400, drawn=DRAWN)
+    table = "document.querySelector('#leaderboard .scroll')"
+    left = f"{table}.querySelector('caption').getBoundingClientRect().left"
+    before = browser.run(left)
+    assert browser.run(f"({table}.scrollTo(200, 0), {table}.scrollLeft)") == 200
+    assert browser.run(left) == before
+
+
+def test_a_model_has_one_colour_on_the_page(opened: Browser) -> None:
+    model = opened.run("model.value")
+    assert model in NETS
+    key = opened.style(f"[name=net][value={model}] + .dot", "color")
+    assert opened.style("#this-colour", "color") == key
+    assert key <= opened.style("#chart-classes .mark-symbol path", "fill")
+    assert key <= opened.style("#chart-leaderboard .mark-symbol path", "fill")
+    assert key <= opened.style("#chart-curves .mark-line path", "stroke")
 
 
 def test_a_picture_of_weights_opens_and_closes(opened: Browser) -> None:

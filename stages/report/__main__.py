@@ -35,7 +35,6 @@ def main() -> None:
             leaderboard=board,
             per_class=per_class,
             confusion=load_json(paths.CONFUSION_COUNTS),
-            # By name: a net keeps its colour when another overtakes it.
             histories={name: load_history(name) for name in sorted(kept)},
             kept=kept,
             names=load_classes(),

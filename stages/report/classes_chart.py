@@ -27,7 +27,8 @@ def classes_chart(per_class: pd.DataFrame, names: Sequence[str], models: Sequenc
     Returns
     -------
     altair.LayerChart
-        With the parameters `model` and `measure` ("precision", "recall" or "f1").
+        With the parameters `model`, `colour`, in which that model is drawn, and `measure` ("precision", "recall" or
+        "f1").
     """
     values = per_class[["model", "class", *MEASURES]]
     lowest = float(values[MEASURES].to_numpy().min())
@@ -44,7 +45,7 @@ def classes_chart(per_class: pd.DataFrame, names: Sequence[str], models: Sequenc
                 "class:N",
                 sort=[*names],
                 title=None,
-                axis=alt.Axis(labelColor=colour("ink"), labelFontSize=13, labelLimit=110, grid=True),
+                axis=alt.Axis(labelColor=colour("ink"), labelFontSize=13, labelLimit=160, grid=True),
             ),
             tooltip=[
                 alt.Tooltip("model:N", title="model"),
@@ -56,9 +57,17 @@ def classes_chart(per_class: pd.DataFrame, names: Sequence[str], models: Sequenc
         )
     )
     others = base.transform_filter("datum.model != model").mark_circle(size=45, color=colour("others"), opacity=1)
-    chosen = base.transform_filter("datum.model == model").mark_circle(size=110, color=colour("series-0"), opacity=1)
+    chosen = (
+        base.transform_filter("datum.model == model")
+        .mark_circle(size=110, opacity=1)
+        .encode(color=alt.value(alt.ExprRef("colour")))
+    )
     return alt.LayerChart(
         layer=[others, chosen],
         height=alt.Step(26),
         description="Precision, recall or F1 of each class, the selected model among all others",
-    ).add_params(alt.param(name="model", value=models[0]), alt.param(name="measure", value="f1"))
+    ).add_params(
+        alt.param(name="model", value=models[0]),
+        alt.param(name="colour", value=colour("ink")),
+        alt.param(name="measure", value="f1"),
+    )

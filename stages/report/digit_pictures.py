@@ -1,4 +1,4 @@
-"""Pictures of digits: some of the data set, and the most confident errors of a model."""
+"""Pictures of images: some of the data set, and the most confident errors of a model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from stages.shared.charts.image_grid import image_map
-from stages.shared.charts.picture_style import GREY, class_labels, fitted, house_style, sheet, text_width
+from stages.shared.charts.picture_style import GREY, class_labels, fitted, house_style, sheet, text_width, wrapped
 from stages.shared.files.predictions import Predictions, ScoreKind
 
 WIDTH = 960  # at most, of a row of images, in pixels of the PNG
@@ -121,18 +121,22 @@ def wrong_figure(
         return figure
     what = "actual → predicted" + {"probability": ", confidence", "decision": ", margin", "none": ""}[kind]
     count = f"{'all' if n == errors else f'{n} of'} {errors:,} errors{among}"
-    # "4 → 9" takes one line; longer names take a line each.
-    if max(map(len, labels)) <= 3:
-        captions = [[f"{labels[a]} → {labels[p]}"] for a, p in zip(actual, predicted, strict=True)]
-    else:
-        captions = [[labels[a], f"→ {labels[p]}"] for a, p in zip(actual, predicted, strict=True)]
+    # "4 → 9" takes one line; longer names take up to three lines each. After U+200E, a name that is written from right
+    # to left stays on the right of the arrow.
+    short = max(map(len, labels)) <= 3
+    captions = [
+        [f"{labels[a]} \u200e→ {labels[p]}"]
+        if short
+        else wrapped(labels[a], WIDEST, 9.0, 3) + wrapped(f"\u200e→\u00a0{labels[p]}", WIDEST, 9.0, 3)
+        for a, p in zip(actual, predicted, strict=True)
+    ]
     values = [""] * n if confidence is None else [f"{value:.3f}" for value in confidence]
 
     rows, columns = min(ROWS, -(-n // COLUMNS)), min(n, COLUMNS)
     scale = max(1, WIDTH // (COLUMNS * (width + PADDING)))
     widest = max(text_width(line, 9.0) for lines in captions for line in lines)
     # In pixels of the images: space below for the caption, and on both sides for wide names.
-    below = -(-(LINE * (len(captions[0]) + (confidence is not None)) + 12) // scale)
+    below = -(-(LINE * (max(map(len, captions)) + (confidence is not None)) + 12) // scale)
     beside = max(0, -(-int(min(widest, WIDEST) + GAP - width * scale) // (2 * scale)))
     cells = np.pad(images, ((0, 0), (0, below), (beside, beside)))
     image = image_map(cells, rows, columns, padding=PADDING)

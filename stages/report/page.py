@@ -4,6 +4,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,15 +14,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from stages.report import hard_images
 from stages.report.classes_chart import classes_chart
-from stages.report.hard_images import Codes
+from stages.report.error_images import COLUMNS, PIXELS, Codes, error_rows, sprite
 from stages.report.vega import compile_chart, vega_library
 from stages.shared.charts import leaderboard_columns
 from stages.shared.charts.curves_chart import MEASURES, curves_chart
 from stages.shared.charts.leaderboard_chart import leaderboard_chart
 from stages.shared.charts.number_format import percent
-from stages.shared.charts.style import SERIES, css_variables
+from stages.shared.charts.style import css_variables, net_colours
+
+LIMIT = 1_000_000  # bytes of the page; what does not fit is left out, and the page says so
+WEIGHTS = 400_000  # bytes of the pictures of weights, at most
+Picture = tuple[str, str, bytes]  # model, layer and PNG
+TILE, LARGE = 56, 224  # CSS pixels: about the size of an image in the list, and of an enlarged one
 
 
 class Results(NamedTuple):
@@ -48,7 +53,7 @@ class Results(NamedTuple):
     predicted : mapping of str to ndarray of int64, shape (n,)
         Model -> predicted codes of the test images.
     weights : mapping of str to bytes
-        MODEL.LAYER -> a PNG.
+        MODEL.LAYER -> a PNG, in the order of the leaderboard.
     """
 
     leaderboard: list[dict[str, Any]]
@@ -67,10 +72,6 @@ def html_page(results: Results) -> str:
     """Return the report as HTML that contains its scripts, styles and pictures; the same text for the same results."""
     board = results.leaderboard
     models = [row["model"] for row in board]
-    hard = hard_images.hard_images(results.labels, results.predicted, models[0])
-    rows = hard.rows
-    columns = hard_images.COLUMNS
-    height, width = results.images.shape[1:]
     folder = Path(__file__).parent
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -86,35 +87,47 @@ def html_page(results: Results) -> str:
         "models": models,
         "confusion": {name: results.confusion[name] for name in models},
         "perClass": {name: _scores(results.per_class, name) for name in models},
-        "errors": {
-            "rows": rows.tolist(),
-            "actual": results.labels[rows].tolist(),
-            "votes": {name: results.predicted[name][rows].tolist() for name in models},
-            "columns": columns,
-        },
-        "charts": _charts(results),
+        "colours": net_colours(results.histories),
     }
-    return environment.get_template("page.html").render(
+    weights, left_out = _fitting(results.weights)
+    height, width = results.images.shape[1:]
+    template = partial(
+        environment.get_template("page.html").render,
         style=Markup(css_variables() + (folder / "page.css").read_text(encoding="utf-8")),
         script=Markup((folder / "page.js").read_text(encoding="utf-8")),
-        library=base64.b64encode(zlib.compress(vega_library().encode(), 9)).decode(),
+        library=_packed(vega_library()),
+        charts=_packed(_json(_charts(results))),
         data=Markup(_json_in_html(data)),
         best=board[0],
         models=models,
         table_columns=leaderboard_columns.COLUMNS,
         table_rows=[[column.text(row) for column in leaderboard_columns.COLUMNS] for row in board],
         table_notes=leaderboard_columns.notes(board, len(results.labels)),
-        series=SERIES,
         nets=_nets(results),
         validated=any("val_loss" in history for history in results.histories.values()),
+        classes=len(results.names),
         test_images=len(results.labels),
-        hard=hard,
-        image={"width": width, "height": height},
-        sprite=hard_images.sprite(results.images[rows]) if len(rows) else b"",
-        sprite_rows=-(-len(rows) // columns),
-        columns=columns,
-        weights=_in_order(results.weights, models),
+        image={"width": width, "height": height, "tile": _scale(TILE, width), "large": _scale(LARGE, width)},
+        columns=COLUMNS,
+        weights=weights,
+        weights_left_out=left_out,
     )
+    rows = error_rows(results.labels, results.predicted, models[0])[: PIXELS // (height * width)]
+    while True:
+        errors = {
+            "rows": rows.tolist(),
+            "actual": results.labels[rows].tolist(),
+            "predicted": {name: results.predicted[name][rows].tolist() for name in models},
+            "columns": COLUMNS,
+        }
+        packed = _packed(_json(errors))
+        picture = data_uri(sprite(results.images[rows])) if len(rows) else ""
+        page = template(errors=packed, sprite=picture, sprite_rows=-(-len(rows) // COLUMNS))
+        too_many = (len(page.encode()) - LIMIT) / (len(packed) + len(picture))
+        if too_many < 0 or not len(rows):
+            return page
+        # The images differ in how well they are compressed: rather one too few.
+        rows = rows[: int(len(rows) * 0.98 * max(1 - too_many, 0))]
 
 
 def markdown_page(leaderboard: str, pictures: Mapping[str, Iterable[str]]) -> str:
@@ -181,10 +194,12 @@ def _charts(results: Results) -> dict[str, dict[str, Any]]:
 
 def _nets(results: Results) -> list[dict[Any, Any]]:
     """Return the rows of the table below the learning curves: each net at the epoch that was kept."""
+    colours = net_colours(results.histories)
     nets: list[dict[Any, Any]] = []
     for name, history in results.histories.items():
         kept = history[history["epoch"] == results.kept[name]].iloc[0]
-        nets.append({"name": name, "epochs": len(history), "kept": results.kept[name], **kept.drop("epoch").to_dict()})
+        row = {"name": name, "colour": colours[name], "epochs": len(history), "kept": results.kept[name]}
+        nets.append(row | kept.drop("epoch").to_dict())
     return nets
 
 
@@ -192,20 +207,33 @@ def _scores(per_class: pd.DataFrame, model: str) -> list[list[float]]:
     return per_class.loc[per_class["model"] == model, ["precision", "recall", "f1", "support"]].to_numpy().tolist()
 
 
-def _in_order(weights: Mapping[str, bytes], models: Sequence[str]) -> list[tuple[str, str, bytes]]:
-    ordered = []
-    for name in sorted(weights, key=lambda name: _place(name, models)):
+def _fitting(weights: Mapping[str, bytes]) -> tuple[list[Picture], list[Picture]]:
+    """Divide pictures into those that the page shows, of up to `WEIGHTS` bytes, and those that it leaves out."""
+    shown: list[Picture] = []
+    left_out: list[Picture] = []
+    room = WEIGHTS
+    for name, png in weights.items():
         model, _, layer = name.partition(".")
-        ordered.append((model, layer, weights[name]))
-    return ordered
+        fits = len(png) <= room
+        (shown if fits else left_out).append((model, layer, png))
+        room -= len(png) * fits
+    return shown, left_out
 
 
-def _place(picture: str, models: Sequence[str]) -> tuple[int, str]:
-    # A picture of all models comes first.
-    model = picture.partition(".")[0]
-    return (models.index(model) if model in models else -1), picture
+def _scale(size: int, pixels: int) -> float:
+    """Return how large a pixel is drawn, a whole number where an image is smaller than `size`."""
+    return max(round(size / pixels), 1) if pixels <= size else round(size / pixels, 3)
+
+
+def _packed(text: str) -> str:
+    """Compress a text for the script of the page."""
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def _json_in_html(content: Any) -> str:
     # A "<" might end the element that contains the JSON.
-    return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    return _json(content).replace("<", "\\u003c")

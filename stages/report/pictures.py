@@ -25,7 +25,7 @@ Pictures = Iterator[tuple[str, bytes]]  # name and PNG
 
 def samples() -> Pictures:
     """Draw the first images of the data set."""
-    yield "samples", figure_png(sample_figure(load_raw_images()[:50], title="the first digits of the data set"))
+    yield "samples", figure_png(sample_figure(load_raw_images()[:50], title="the first images of the data set"))
 
 
 def leaderboard() -> Pictures:
@@ -33,14 +33,14 @@ def leaderboard() -> Pictures:
     board = load_json(paths.LEADERBOARD)
     chart = leaderboard_chart(board, _nets(board)).properties(width=520, height=alt.Step(24))
     title = f"test accuracy on {len(load_labels('test')):,} images"
-    yield "leaderboard", chart_png(chart, title, "dot: test accuracy, bar: 95 % interval")
+    note = "dot: test accuracy, bar: 95 % interval; grey: baselines, other colours: nets, as in their curves"
+    yield "leaderboard", chart_png(chart, title, note)
 
 
 def all_nets() -> Pictures:
     """Draw the learning curves of all nets together."""
     nets = _nets(load_json(paths.LEADERBOARD))
-    # By name, as on the page: a net keeps its colour when another overtakes it.
-    histories = {net: load_history(net) for net in sorted(nets)}
+    histories = {net: load_history(net) for net in nets}
     if histories:
         validated = all("val_loss" in history for history in histories.values())
         title = f"all nets, on the {'validation' if validated else 'training'} set"

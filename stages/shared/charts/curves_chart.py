@@ -11,7 +11,7 @@ from stages.shared.charts.axes import LOSSES, choose_ticks, epoch_ticks, log_dom
 from stages.shared.charts.data import inline_data
 from stages.shared.charts.leaderboard_chart import stretched_axis
 from stages.shared.charts.number_format import percent
-from stages.shared.charts.style import SERIES, colour, series
+from stages.shared.charts.style import SERIES, colour, net_colours
 
 Measure = Literal["accuracy", "loss"]
 
@@ -27,6 +27,7 @@ def curves_chart(
     kept: Mapping[str, int],
     measure: Measure,
     sets: Sequence[str] = SETS,
+    colours: Mapping[str, str] | None = None,
 ) -> alt.LayerChart:
     """Declare a chart of learning curves: one colour per net, solid on the validation set, dashed on the training set.
 
@@ -34,13 +35,14 @@ def curves_chart(
     ----------
     histories : mapping of str to DataFrame
         Net -> columns epoch (from 1), accuracy, loss and, with a validation set, val_accuracy, val_loss.
-        The order gives the colours.
     kept : mapping of str to int
         Net -> the epoch whose weights were kept, which is marked with a ring.
     measure : {"accuracy", "loss"}
         What is drawn, on a stretched or a logarithmic axis.
     sets : sequence of {"validation", "training"}
         Which curves the chart has.
+    colours : mapping of str to str, optional
+        Net -> its colour; by default, `net_colours`.
 
     Returns
     -------
@@ -48,6 +50,8 @@ def curves_chart(
         With the parameters `nets` and `sets`, lists of what is shown. Its axes cover all curves, so that they do not
         move when some are hidden. Its legend lists the nets by their best accuracy.
     """
+    histories = dict(sorted(histories.items()))
+    colours = colours or net_colours(histories)
     points = _curve_points(histories, kept, measure, sets)
     longest = int(points["epoch"].max()) if len(points) else 1
     axis, scale = _value_axis(points["value"], measure)
@@ -78,7 +82,7 @@ def curves_chart(
             alt.Y("at:Q", axis=axis, scale=scale),
             color=alt.Color(
                 "net:N",
-                scale=alt.Scale(domain=[*histories], range=series(len(histories))),
+                scale=alt.Scale(domain=[*histories], range=[colours[net] for net in histories]),
                 legend=order if len(histories) > 1 else None,
             ),
         )
@@ -107,21 +111,30 @@ def curves_chart(
 
 
 def net_curves_chart(history: pd.DataFrame, kept: int) -> alt.HConcatChart:
-    """Declare the accuracy and the loss of one net side by side, as `curves_chart` draws them."""
-    return _side_by_side({"": history}, {"": kept}, SETS if "val_loss" in history else ("training",), width=240)
+    """Declare the accuracy and the loss of one net side by side, as `curves_chart` draws them.
+
+    Dark rather than in the net's colour, which depends on the other nets: the picture is that of this net alone.
+    """
+    sets = SETS if "val_loss" in history else ("training",)
+    return _side_by_side({"": history}, {"": kept}, sets, width=240, colours={"": colour("ink")})
 
 
 def all_nets_chart(histories: Mapping[str, pd.DataFrame], kept: Mapping[str, int]) -> alt.HConcatChart:
     """Declare accuracy and loss side by side of all nets, on the validation set, or on the training set without one."""
     validated = all("val_loss" in history for history in histories.values())
-    return _side_by_side(histories, kept, ("validation",) if validated else ("training",), width=260)
+    sets = ("validation",) if validated else ("training",)
+    return _side_by_side(histories, kept, sets, width=260, colours=net_colours(histories))
 
 
 def _side_by_side(
-    histories: Mapping[str, pd.DataFrame], kept: Mapping[str, int], sets: Sequence[str], width: int
+    histories: Mapping[str, pd.DataFrame],
+    kept: Mapping[str, int],
+    sets: Sequence[str],
+    width: int,
+    colours: Mapping[str, str],
 ) -> alt.HConcatChart:
-    charts = [curves_chart(histories, kept, measure, sets).properties(width=width, height=230) for measure in MEASURES]
-    return alt.hconcat(*charts, spacing=36)
+    charts = [curves_chart(histories, kept, measure, sets, colours) for measure in MEASURES]
+    return alt.hconcat(*(chart.properties(width=width, height=230) for chart in charts), spacing=36)
 
 
 def _curve_points(

@@ -17,7 +17,7 @@ from stages.shared.charts.axes import (
 )
 from stages.shared.charts.data import inline_data
 from stages.shared.charts.number_format import percent
-from stages.shared.charts.style import colour, series
+from stages.shared.charts.style import colour, net_colours
 
 # Spread of the accuracies above which the good models would overlap on a linear axis.
 TOO_WIDE = 0.25
@@ -33,7 +33,7 @@ def leaderboard_chart(board: Sequence[Mapping[str, Any]], nets: Collection[str])
         One row per model, at least one: `model`, `test_accuracy`, and the ends of its 95 % interval,
         `test_accuracy_low` and `test_accuracy_high`, 0-1.
     nets : collection of str
-        The models that are neural nets; the others are baselines.
+        The models that are neural nets, drawn in the colours of their curves; the others are baselines, drawn in grey.
 
     Returns
     -------
@@ -61,14 +61,14 @@ def leaderboard_chart(board: Sequence[Mapping[str, Any]], nets: Collection[str])
         axis, scale = _linear_axis(low, high)
 
     x = alt.X("test_accuracy_low:Q", axis=axis, scale=scale)
-    kinds = alt.Scale(domain=["neural net", "baseline"], range=series(2))
+    colours = dict.fromkeys((row["model"] for row in board), colour("edge")) | net_colours(nets)
     names = alt.Axis(labelColor=colour("ink"), labelFontSize=13, labelLimit=130)
-    legend = alt.Legend(title=None, orient="top", symbolType="circle", symbolOpacity=1)
     base = alt.Chart(inline_data(values)).encode(
         alt.Y("model:N", sort=None, title=None, axis=names),
-        color=alt.Color("kind:N", scale=kinds, legend=legend),
+        color=alt.Color("model:N", scale=alt.Scale(domain=[*colours], range=[*colours.values()]), legend=None),
         tooltip=[
             alt.Tooltip("model:N", title="model"),
+            alt.Tooltip("kind:N", title="kind"),
             alt.Tooltip("value:N", title="test accuracy"),
             alt.Tooltip("interval:N", title="95 % interval"),
         ],

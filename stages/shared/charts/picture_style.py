@@ -19,7 +19,7 @@ from stages.shared.charts.png import DPI, FONT, image_png
 
 MARGIN = 16  # pixels around a picture
 NARROWEST = 640  # pixels of a sheet; a narrower one would make titles too small
-NAME_LENGTH = 22  # at most, of a class name, in characters
+NAME_LENGTH = 40  # at most, of a class name, in characters
 
 INK = "#222222"
 GREY = "#6b6b6b"
@@ -191,6 +191,18 @@ def fitted(text: str, width: float, size: float, *, bold: bool = False, smallest
     lengths = range(1, len(text) + 1)
     length = bisect_right(lengths, room, key=lambda n: text_width(shortened(text, n), size, bold=bold))
     return shortened(text, max(length, 1)), size
+
+
+def wrapped(text: str, width: float, size: float, lines: int) -> list[str]:
+    """Divide a text at spaces into at most `lines` lines, each of a width in pixels of the PNG where words allow it."""
+    found = [""]
+    for word in text.split(" "):
+        longer = f"{found[-1]} {word}" if found[-1] else word
+        if found[-1] and len(found) < lines and text_width(longer, size) > width:
+            found.append(word)
+        else:
+            found[-1] = longer
+    return found
 
 
 @lru_cache(maxsize=4096)

@@ -5,6 +5,7 @@ light ones.
 """
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 SERIES = 8  # colours for the categories of a chart, series-0 and so on
@@ -46,6 +47,14 @@ def colour(name: str) -> str:
 def series(n: int) -> list[str]:
     """Return the colours of `n` categories; they repeat after `SERIES`."""
     return [colour(f"series-{k % SERIES}") for k in range(n)]
+
+
+def net_colours(nets: Collection[str]) -> dict[str, str]:
+    """Return the colour of each net, on the page and in pictures.
+
+    By name, not by rank: a net keeps its colour when another overtakes it.
+    """
+    return dict(zip(sorted(nets), series(len(nets)), strict=True))
 
 
 def css_variables() -> str:
