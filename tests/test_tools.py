@@ -118,10 +118,27 @@ def test_a_table_that_is_too_wide_is_wrapped() -> None:
     ]
     lines = [line.rstrip(" \\") for line in table(rows, 20).splitlines()]
     cells = [line.split() for line in lines]
-    assert cells[:3] == [["one-model"], ["main", "0.5000"], ["less", "-"]]
-    assert cells[4:7] == [["another"], ["main", "0.2500"], ["less", "0.7500"]]
+    assert cells[:3] == [["one-model"], ["main", "0.5000"], ["less", "*-"]]
+    assert cells[4:7] == [["another"], ["main", "0.2500"], ["less", "*0.7500"]]
     assert lines[-2:] == ["  less  ~nets.one-", "          model"]
     assert max(map(len, lines)) <= 20
+
+
+def test_an_accuracy_that_differs_from_the_row_above_is_marked() -> None:
+    found = [Row("main", {"a": 0.5, "b": 0.25}, []), Row("  x", {"a": 0.5, "b": 0.75}, [])]
+    found += [Row("  y", {"a": 0.5, "b": 0.25, "c": 0.1}, []), Row("  z", {"a": 0.500001, "b": 0.25, "c": 0.1}, [])]
+    lines = table(found, 120).splitlines()
+    assert [line.split() for line in lines[:5]] == [
+        ["a", "b", "c"],
+        ["main", "0.5000", "0.2500", "-"],
+        ["x", "0.5000", "*0.7500", "-"],
+        ["y", "0.5000", "*0.2500", "*0.1000"],
+        ["z", "*0.5000", "0.2500", "0.1000"],
+    ]
+    assert len({len(line) for line in lines[:5]}) == 1
+    bold = table(found, 120, bold=True)
+    assert bold.count("\033[1m*") == bold.count("*") == 4
+    assert bold.replace("\033[1m", "").replace("\033[0m", "").splitlines() == lines
 
 
 def test_different_settings_are_in_the_syntax_of_the_command_line() -> None:

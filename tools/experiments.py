@@ -5,6 +5,7 @@ and settings are listed below in the syntax of `dvc exp run -S`. Arguments are p
 """
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -72,10 +73,18 @@ def differences(before: Any, after: Any, key: str = "") -> list[str]:
     return [f"{'+' if before is MISSING else ''}{key}={value}"]
 
 
-def table(found: list[Row], width: int) -> str:
-    """Lay out the accuracies, one column per model, and below them the settings; wrapped after `width` characters."""
+def table(found: list[Row], width: int, bold: bool = False) -> str:
+    """Lay out the accuracies, one column per model, and below them the settings; wrapped after `width` characters.
+
+    An accuracy that differs from the one in the row above has an asterisk and, if `bold`, bold digits.
+    """
     accuracies = pd.DataFrame([row.accuracies for row in found], index=[row.label for row in found])
-    lines = [accuracies.to_string(float_format="{:.4f}".format, na_rep="-", line_width=width), ""]
+    cells = accuracies.map(lambda value: "-" if pd.isna(value) else f"{value:.4f}")
+    above = accuracies.shift()
+    differ = (accuracies != above) & ~(accuracies.isna() & above.isna())
+    differ.iloc[0] = False
+    text = cells.mask(differ, "*" + cells).to_string(line_width=width)
+    lines = [re.sub(r"\*\S+", "\033[1m\\g<0>\033[0m", text) if bold else text, ""]
     first = max(len(row.label) for row in found)
     for row in found:
         for setting in row.settings:
@@ -92,8 +101,8 @@ def main() -> None:
     if shown.returncode:
         sys.exit(shown.returncode)
     width = shutil.get_terminal_size((130, 0)).columns
-    console.say("validation accuracy (test accuracy if there is no validation set)")
-    console.say(table(rows(json.loads(shown.stdout)), width))
+    console.say("validation accuracy (test accuracy if there is no validation set); * differs from the row above")
+    console.say(table(rows(json.loads(shown.stdout)), width, bold=sys.stdout.isatty()))
 
 
 if __name__ == "__main__":
