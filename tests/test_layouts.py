@@ -131,11 +131,16 @@ def test_text_files_of_a_run_end_in_one_newline_and_have_no_trailing_blanks(fini
 # Back to the last commit
 
 
+def back() -> str:
+    """Return the README's command."""
+    [command] = re.findall(r"<!-- back -->\n\n```sh\n(.*)\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
+    return command
+
+
 @pytest.mark.parametrize("staged", [False, True])
 def test_the_command_of_the_readme_takes_back_a_run_that_added_a_model(
     finished: Project, tmp_path: Path, staged: bool
 ) -> None:
-    [command] = re.findall(r"<!-- back -->\n\n```sh\n(.*)\n```", (ROOT / "README.md").read_text(encoding="utf-8"))
     project = finished.copy(tmp_path / "project")
     for name in ("params.yaml", "dvc.lock"):
         with (project.folder / name).open("a") as file:
@@ -146,9 +151,22 @@ def test_the_command_of_the_readme_takes_back_a_run_that_added_a_model(
         (project.folder / name).touch()
     if staged:
         project.succeed("git", "add", "--all")
-    project.succeed("bash", "-c", command)
+    project.succeed("bash", "-c", back())
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert "up to date" in project.succeed("dvc", "status").output
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_model_after_the_command_of_the_readme(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    project.edit(lambda params: params["baselines"].update(another=params["baselines"]["linear"]))
+    assert "train-baselines@another" in project.repro()
+    assert "another" in project.succeed("dvc", "metrics", "show").output
+    project.succeed("bash", "-c", back())
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    assert "up to date" in project.succeed("dvc", "status").output
+    assert "another" not in project.succeed("dvc", "metrics", "show").output
+    assert [path for folder in ("models", "reports") for path in (project.folder / folder).rglob("*another*")] == []
 
 
 # Clones and folders

@@ -203,7 +203,7 @@ def allowed_stages(project: Project) -> None:
         (invalid_remote, r"Unsupported URL type nosuch"),
         (trained_without_a_push, rf"{MODEL} is not on the remote storage.*: dvc push {MODEL}$"),
         (emptied_remote, rf"{MODEL} is not on the remote storage.*: dvc push {MODEL}$"),
-        (committed_without_a_push, r"not on the Git remote origin: git push origin HEAD:main$"),
+        (committed_without_a_push, r"none of the Git remotes \(origin\).*: git push origin HEAD:main$"),
         (unborn_branch, r"HEAD of the Git remote origin.*git symbolic-ref HEAD refs/heads/main'$"),
         (origin_that_is_gone, r"git fetch: .*origin\.git"),
         (version_of_a_colleague, r"mlp-48@v1\.0\.0 is another commit already"),

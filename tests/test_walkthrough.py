@@ -73,9 +73,10 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert "up to date" in project.succeed("dvc", "status").output
     assert project.succeed("git", "log", "--format=%s").output.splitlines()[:2] == [
-        "A place for models",
         "mlp-48: 64 hidden units",
+        "A place for models",
     ]
+    assert "storage" in project.read(".dvc/config"), "the experiment has not taken the remote back"
     # Its model is registered, fetched in another folder, and predicts.
     assert "v1.0.0" in printed
     assert (tmp_path / "elsewhere" / "mlp-48.keras").read_bytes() == (
@@ -89,4 +90,7 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
     follow("undo")
     assert "units: 48" in project.read("params.yaml")
     assert project.succeed("git", "tag").output == ""
+    assert project.succeed("git", "remote").output == ""
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    assert [path.name for path in tmp_path.iterdir() if path.name not in ("project", "site-cache")] == []
     assert "up to date" in project.succeed("dvc", "status").output

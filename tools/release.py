@@ -154,25 +154,39 @@ def _dvc_status(*arguments: str) -> dict[str, Any]:
 
 
 def _git_remote() -> str:
-    """Return the Git remote that the version is published on; "" if there is none."""
+    """Return a Git remote that has the last commit; "" if there is no remote at all.
+
+    Raises
+    ------
+    UserError
+        No remote has the commit.
+    """
     remotes = git("remote").split()
-    return "origin" if "origin" in remotes else next(iter(remotes), "")
+    branches = git("for-each-ref", "--contains", "HEAD", "--format=%(refname:lstrip=2)", "refs/remotes").split()
+    found = [remote for remote in remotes if any(branch.startswith(f"{remote}/") for branch in branches)]
+    if remotes and not found:
+        raise UserError(
+            f"the last commit is on none of the Git remotes ({', '.join(remotes)}), from which others fetch it: "
+            f"git push {'origin' if 'origin' in remotes else remotes[0]} HEAD:{_branch()}"
+        )
+    return found[0] if found else ""
+
+
+def _branch() -> str:
+    return git("branch", "--show-current").strip() or "BRANCH"
 
 
 def _check_git_remote() -> None:
-    """Fetch tags from the Git remote, if there is one, and check that it has the last commit and a default branch."""
+    """Check that a Git remote, if there is one, has the last commit and a default branch; fetch its tags."""
     remote = _git_remote()
     if not remote:
         console.say("release: this repository has no Git remote; others can fetch from this folder only")
         return
     git("fetch", "--quiet", "--tags", remote)
-    branch = git("branch", "--show-current").strip() or "BRANCH"
-    if not git("branch", "--remotes", "--contains", "HEAD", "--list", f"{remote}/*"):
-        raise UserError(f"the last commit is not on the Git remote {remote}: git push {remote} HEAD:{branch}")
     if not git("ls-remote", remote, "HEAD"):
         raise UserError(
             f"the HEAD of the Git remote {remote} names a branch that it does not have, and DVC cannot fetch from it; "
-            f"change its default branch, in a bare repository with 'git symbolic-ref HEAD refs/heads/{branch}'"
+            f"change its default branch, in a bare repository with 'git symbolic-ref HEAD refs/heads/{_branch()}'"
         )
 
 
