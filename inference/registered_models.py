@@ -107,7 +107,7 @@ def find(name: str, repo: str | None) -> Registered:
     if names is None:
         return found
     if not names:
-        example = f"gto register {found.artifact} --version v1.0.0"
+        example = f"make release NAME={found.artifact} VERSION=v1.0.0"
         raise UserError(f"{source} has no registered models; '{example}' registers one")
     if found.artifact not in names.values():
         raise UserError(f"{source}: {unknown_name(found.artifact, set(names.values()), 'registered model')}")
@@ -160,6 +160,7 @@ def fetch(registered: Registered, folder: Path) -> tuple[Path, Path]:
     # DVC takes a second to import.
     from dvc.api import DVCFileSystem, artifacts_show
     from dvc.exceptions import ArtifactNotFoundError, DvcException, NotDvcRepoError
+    from dvc.scm import RevError
     from gto.exceptions import GTOException
     from pygit2 import GitError
 
@@ -181,13 +182,18 @@ def fetch(registered: Registered, folder: Path) -> tuple[Path, Path]:
         ) from None
     except FileNotFoundError:
         raise UserError(
-            f"{source}: {artifact['path']}, the file of '{registered}', is not in the commit and not in a DVC remote "
-            "that can be reached; 'dvc push' uploads it"
+            f"{source}: {artifact['path']}, the file of '{registered}', is in neither the commit nor its DVC remote: "
+            "'dvc push' uploads it; if it is there, .dvc/config has a relative path, which leads elsewhere from a clone"
         ) from None
     except NotDvcRepoError:
         raise UserError(
             f"{source} has no DVC project at its root; an artifact of a project in a folder is registered and fetched "
             f"as FOLDER:{name}"
+        ) from None
+    except RevError:
+        raise UserError(
+            f"the HEAD of {source} names a branch that it does not have, and DVC cannot open such a repository; change "
+            "its default branch, in a bare repository with 'git symbolic-ref HEAD refs/heads/main'"
         ) from None
     except GitError as error:
         root = Path(repo or ".").resolve()

@@ -853,6 +853,10 @@ def test_an_artifact_that_does_not_exist(
     error = wrong("lost@v1.0.0")
     assert "'lost@v1.0.0'" in error
     assert "'gto show lost'" in error
+    subprocess.run(["git", "clone", "--quiet", "--bare", ".", str(tmp_path / "bare")], check=True)
+    subprocess.run(["git", "-C", str(tmp_path / "bare"), "symbolic-ref", "HEAD", "refs/heads/master"], check=True)
+    for repo in (str(tmp_path / "bare"), f"file://{tmp_path}/bare"):
+        assert "'git symbolic-ref HEAD refs/heads/main'" in wrong("digits@v1.0.0", "--repo", repo)
     error = wrong("gone@v1.0.0")
     assert "models/gone.skops" in error
     assert "'dvc push'" in error
@@ -868,4 +872,4 @@ def test_a_repository_without_registered_models(
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "--quiet"], check=True)
     (error,) = predict("knn@latest", two).errors
-    assert error.startswith("this repository has no registered models; 'gto register knn --version v1.0.0'")
+    assert error.startswith("this repository has no registered models; 'make release NAME=knn VERSION=v1.0.0'")
