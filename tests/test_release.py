@@ -1,6 +1,7 @@
 """`make release`: a version is registered only if others can fetch it; each obstacle is one sentence with a remedy."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -107,6 +108,28 @@ def test_a_release_can_be_fetched_by_version_and_stage(
         release("mlp-48", "v1.0.0")
     assert release("mlp-48", "v1.1.0") == ["mlp-48@v1.1.0"]
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("kept", ["add", "merge"])
+def test_an_experiment_that_is_older_than_the_remote_is_released(project: Project, kept: str) -> None:
+    project.succeed("git", "checkout", "--quiet", "-B", "main", "HEAD~1")
+    project.succeed("dvc", "exp", "run", "--name", "longer", "-S", "nets.mlp-48.epochs=9")
+    project.succeed("git", "restore", "--staged", "--worktree", ".")
+    project.succeed("git", "reset", "--quiet", "--hard", "origin/main")
+    experiments = (ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    if kept == "add":
+        project.succeed("dvc", "exp", "apply", "longer")
+        assert "storage" not in project.read(".dvc/config")
+        [add] = re.findall(r"^git add .*", experiments, re.MULTILINE)
+        project.succeed("bash", "-e", "-c", f"{add}\ngit commit --quiet --message longer\ngit restore .")
+    else:
+        [merge] = re.findall(r"^dvc exp branch .*\ngit merge .*", experiments, re.MULTILINE)
+        project.succeed("bash", "-e", "-c", merge.replace("units-64", "longer"))
+    assert "epochs: 9" in project.read("params.yaml")
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    project.succeed("dvc", "push")
+    project.succeed("git", "push", "--quiet", "origin", "main")
+    assert release("mlp-48", "v1.0.0", "prod") == ["mlp-48@v1.0.0", "mlp-48#prod#1"]
 
 
 def edited(project: Project) -> None:
