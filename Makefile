@@ -28,7 +28,7 @@ endif
 .PHONY: repro quick recipes experiments compare bench verify release reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
 
 repro: committed  ## check params.yaml and run all changed stages (the default target)
-	@python -m stages.check_params --structure-only
+	@python -m stages.check_params
 	python -m dvc repro
 
 quick: setup  ## run the pipeline with 4,000 images and few epochs, outside the workspace (a few minutes)

@@ -40,8 +40,9 @@ def unmutated_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder with the default params.yaml."""
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    """Work in an empty folder with the default params.yaml and its schema."""
+    for name in ("params.yaml", "params.schema.json"):
+        shutil.copy(ROOT / name, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -1,7 +1,6 @@
 """Building declared models: the notebook's five nets, layers and optimisers of Keras, classifiers of scikit-learn."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,26 +10,25 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
 from stages.check_models.net_checks import check_probabilities, check_step
-from stages.check_params.classes import check_classes
-from stages.check_params.structure import check_structure
+from stages.check_params.classes import check_classes, read_definitions
 from stages.shared.errors import UserError
+from stages.shared.files.paths import SCHEMA
 from stages.shared.models import build_classifier
 from stages.shared.models.build_net import build, make_layer, make_optimizer
 from stages.shared.models.classifier_packages import settings_of
 from stages.shared.models.fourier_conv2d import plain
 from stages.shared.models.keras_objects import classes_of
 from stages.shared.models.keras_objects import settings_of as setting_names
-from stages.shared.params import baselines_section, nets_section
+from stages.shared.params import nets_section
 from stages.shared.params.declared import Declared
-from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.nets_section import Layer, Net
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import Place, read
-from tests.fixtures.mistakes import CLASSES, REGULARIZERS, Mistake, refused
+from tests.fixtures.mistakes import REGULARIZERS, refused
 from tests.fixtures.small_project import ROOT
 
 DEFAULT = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
-BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
+DEFINITIONS = read_definitions(ROOT / SCHEMA)
 
 FLATTEN = {"class": "Flatten"}
 SOFTMAX = {"class": "Dense", "units": "classes", "activation": "softmax"}
@@ -52,6 +50,8 @@ def built(size: int = 8, classes: int = 3, **layers: Mapping[str, Any]) -> keras
 
 
 def optimizer(**declared: Any) -> keras.optimizers.Optimizer:
+    """Check and make an optimiser, as check-params and check-models do."""
+    check_classes({"baselines": {}, "nets": {"x": {"layers": {}, "optimizer": declared}}}, DEFINITIONS)
     return make_optimizer(Declared.model_validate(declared), 100, (*WHERE, "optimizer"))
 
 
@@ -330,19 +330,19 @@ REGULARIZER = {"class": "Dense", "units": 3, "kernel_regularizer": None}
         ),
         ({"class": "Equalization"}, ".class", ("'Equalization'", "Keras")),
         ({"class": "MaxNumBoundingBoxes", "max_boxes": 2}, ".class", ("'MaxNumBoundingBoxes'", "boxes")),
-        ({"class": "Normalization"}, ".mean", ("missing", "Normalization")),
+        ({"class": "Normalization", "variance": 0.1}, ".mean", ("missing", "Normalization")),
         ({"class": "Normalization", "mean": 0.1}, ".variance", ("missing", "Normalization")),
         ({"class": "Discretization", "num_bins": 3}, ".bin_boundaries", ("missing", "Discretization")),
         ({"class": "StringLookup"}, ".vocabulary", ("missing", "StringLookup")),
         (
             {"class": "RandomBrightness", "factor": 0.2, "value_range": [0, 255]},
             ".value_range",
-            ("[0, 255]", "[0, 1]"),
+            ("a list", "[0, 1]"),
         ),
         (
             {"class": "TimeDistributed", "layer": {"class": "AutoContrast", "value_range": [-1, 1]}},
             ".layer.value_range",
-            ("[-1, 1]", "[0, 1]"),
+            ("a list", "[0, 1]"),
         ),
         ({"class": "RandomErasing", "fill_value": 255}, ".fill_value", ("255", "[0, 1]")),
         ({"class": "RandomRotation", "factor": 0.1, "fill_value": -0.5}, ".fill_value", ("-0.5", "[0, 1]")),
@@ -358,9 +358,9 @@ REGULARIZER = {"class": "Dense", "units": 3, "kernel_regularizer": None}
         ),
         ({"class": "Flaten"}, ".class", ("'Flaten'", "'Flatten'")),
         ({"class": "Dense", "unit": 3}, ".unit", ("Dense", "'unit'", "'units'")),
-        ({"class": "Flatten", "name": "y"}, ".name", ("'layer'",)),
-        ({"class": "Dense"}, "", ("Dense", "'units'")),
-        ({"class": "Dense", "units": 2.5}, ".units", ("2.5", "Dense", "positive integer")),
+        ({"class": "Flatten", "name": "y"}, ".name", ("'y'", "key")),
+        ({"class": "Dense"}, ".units", ("missing", "Dense")),
+        ({"class": "Dense", "units": 2.5}, ".units", ("2.5", "integer", "1", "'classes'")),
         ({"class": "Dense", "units": 3, "activation": "sigmoyd"}, ".activation", ("'sigmoyd'", "'sigmoid'")),
         (
             {"class": "Dense", "units": 3, "kernel_initializer": "zeross"},
@@ -404,6 +404,11 @@ REGULARIZER = {"class": "Dense", "units": 3, "kernel_regularizer": None}
         (
             {"class": "Dense", "units": 3, "activation": {"class": "ReLU"}},
             ".activation",
+            ("mapping", "name", "Keras activation", "null"),
+        ),
+        (
+            {"class": "Dense", "units": 3, "dtype": {"class": "ReLU"}},
+            ".dtype",
             ("regularizer", "initializer", "constraint", "layer", "cell", "learning_rate"),
         ),
         (
@@ -422,6 +427,7 @@ REGULARIZER = {"class": "Dense", "units": 3, "kernel_regularizer": None}
 )
 def test_layers_and_settings_that_are_not_keras(layer: dict[str, Any], key: str, words: tuple[str, ...]) -> None:
     with refused(f"{NET}.layers.layer{key}", *words):
+        check_classes({"baselines": {}, "nets": {"x": {"layers": {"layer": layer}}}}, DEFINITIONS)
         make_layer("layer", Layer.model_validate(layer), 3, "float32", (*WHERE, "layers", "layer"))
 
 
@@ -680,9 +686,9 @@ def test_the_declared_settings_are_not_changed() -> None:
             ".n_neighbours",
             ("KNeighborsClassifier", "'n_neighbours'", "'n_neighbors'", "algorithm", "leaf_size", "n_neighbors", "p"),
         ),
-        ("KNeighborsClassifier", {"n_neighbors": "ten"}, ".n_neighbors", ("'ten'", "int", "[1, inf)", "None")),
-        ("LinearSVC", {"C": -1.0}, ".C", ("-1.0", "float", "(0.0, inf)")),
-        ("LinearSVC", {"C": float("nan")}, ".C", (".nan", "float", "(0.0, inf)")),
+        ("KNeighborsClassifier", {"n_neighbors": "ten"}, ".n_neighbors", ("'ten'", "integer", "1", "null")),
+        ("LinearSVC", {"C": -1.0}, ".C", ("-1.0", "number", "greater than 0")),
+        ("LinearSVC", {"C": float("nan")}, ".C", (".nan", "number", "greater than 0")),
         ("SGDClassifier", {"n_jobs": -1}, ".n_jobs", ("training.threads",)),
         (
             "OneVsRestClassifier",
@@ -690,7 +696,7 @@ def test_the_declared_settings_are_not_changed() -> None:
             ".estimator.n_jobs",
             ("training.threads",),
         ),
-        ("OneVsRestClassifier", {}, "", ("OneVsRestClassifier", "'estimator'")),
+        ("OneVsRestClassifier", {}, ".estimator", ("missing", "OneVsRestClassifier")),
         ("OneVsRestClassifier", {"estimator": {"class": "SVR"}}, ".estimator.class", ("'SVR'", "'SVC'")),
         ("OneVsRestClassifier", {"estimator": {"class": 3}}, ".estimator.class", ("3", "classifier")),
         (
@@ -703,6 +709,7 @@ def test_the_declared_settings_are_not_changed() -> None:
 )
 def test_classifiers_that_are_refused(name: str, settings: dict[str, Any], key: str, words: tuple[str, ...]) -> None:
     with refused(f"{BASELINE}{key}", *words):
+        check_classes({"baselines": {"x": {"class": name, **settings}}, "nets": {}}, DEFINITIONS)
         classifier(name, **settings)
 
 
@@ -716,22 +723,3 @@ def test_every_setting_of_a_classifier_is_checked(name: str) -> None:
         assert str(caught.value).startswith(f"params.yaml: {BASELINE}.{key}: is <object"), (
             f"{name}.fit no longer refuses a wrong '{key}' before it looks at the images; adapt build_classifier.py"
         )
-
-
-# All models of a file
-
-
-def test_the_default_models_pass() -> None:
-    check_classes(BASELINES, DEFAULT, SEED)
-
-
-@pytest.mark.parametrize("mistake", CLASSES, ids=str)
-def test_a_mistake_in_a_class_or_setting_names_the_line(edited_params: Callable[..., str], mistake: Mistake) -> None:
-    text = edited_params((mistake.old, mistake.new))
-    content = read()
-    params = check_structure(content)
-    kinds = params.baselines.root, params.nets.root
-    models = ({name: each for name, each in kind.items() if name == mistake.model} for kind in kinds)
-    with pytest.raises(UserError) as caught, line_numbers(content):
-        check_classes(*models, SEED)
-    assert re.fullmatch(mistake.pattern(text), str(caught.value))

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from stages.check_models import fitting_data, trial_fit
-from stages.check_params.classes import check_classes
 from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
 from stages.shared.models import build_classifier
@@ -22,7 +21,7 @@ from stages.shared.params.nets_section import Net
 from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
-from tests.fixtures.mistakes import DATA, LARGE_KERNEL, SMALL_GRID, Mistake, message_pattern, refused
+from tests.fixtures.mistakes import DATA, LARGE_KERNEL, LEFT, SMALL_GRID, Mistake, message_pattern, refused
 from tests.fixtures.small_project import ROOT
 
 NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
@@ -57,8 +56,10 @@ def test_mistakes_of_several_models_are_reported_at_once() -> None:
     assert re.fullmatch(message_pattern(place, "Conv2D", "(None, 8, 8, 32)", "9 x 9", "8 x 8"), second)
 
 
-@pytest.mark.parametrize("mistake", DATA, ids=str)
-def test_a_mistake_that_only_the_data_show_names_the_line(edited_params: Callable[..., str], mistake: Mistake) -> None:
+@pytest.mark.parametrize("mistake", [*LEFT, *DATA], ids=str)
+def test_a_mistake_that_only_libraries_or_data_show_names_the_line(
+    edited_params: Callable[..., str], mistake: Mistake
+) -> None:
     text = edited_params((mistake.old, mistake.new))
     content = read()
     params = check_structure(content)
@@ -66,7 +67,6 @@ def test_a_mistake_that_only_the_data_show_names_the_line(edited_params: Callabl
         {key: each for key, each in kind.root.items() if key == mistake.model}
         for kind in (params.baselines, params.nets)
     )
-    check_classes(baselines, nets, seed=42)
     with pytest.raises(UserError) as caught, line_numbers(content):
         check_models(baselines, nets, params.pictures.weights)
     assert re.fullmatch(mistake.pattern(text), str(caught.value))

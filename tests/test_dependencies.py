@@ -51,7 +51,7 @@ def test_a_library_with_two_versions_is_refused() -> None:
     [
         ("ruff", set()),
         ("matplotlib", {"plot-weights", "plot-baselines", "report"}),
-        ("keras", {"check-params", "check-models", "train-nets"}),
+        ("keras", {"check-models", "train-nets"}),
     ],
 )
 def test_a_new_version_of_a_library_reruns_the_stages_that_use_it(library: str, reruns: set[str]) -> None:

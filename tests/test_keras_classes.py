@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from stages.check_models.fitting_data import check_models
-from stages.check_params.classes import check_classes
+from stages.check_params.classes import check_classes, read_definitions
 from stages.shared.errors import UserError
 from stages.shared.files.keras_models import load_net, save_net
+from stages.shared.files.paths import SCHEMA
 from stages.shared.models.build_net import build, make_optimizer
 from stages.shared.models.fourier_conv2d import plain
 from stages.shared.models.keras_objects import NAMED, NESTED, classes_of, names_for
 from stages.shared.params.nets_section import Net
 from stages.train_nets.training import train
+from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits, pixels
 
 pytestmark = pytest.mark.slow
@@ -74,6 +76,7 @@ REFUSED = {  # by check-params or check-models
     "Subtract",  # 0 for two inputs that are the same
 }
 
+DEFINITIONS = read_definitions(ROOT / SCHEMA)
 LAYERS = sorted(classes_of(keras.layers, keras.layers.Layer))
 
 
@@ -85,7 +88,9 @@ def in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def checked(declared: Net) -> str:
     """Return the message with which a net is refused; empty if it is not."""
     try:
-        check_classes({}, {"x": declared}, 1)
+        layers = {name: layer.model_dump(by_alias=True) for name, layer in declared.layers.items()}
+        params = {"layers": layers, "optimizer": declared.optimizer.model_dump(by_alias=True)}
+        check_classes({"baselines": {}, "nets": {"x": params}}, DEFINITIONS)
         check_models({}, {"x": declared}, {}, rows=32, image_size=(SIDE, SIDE), classes=CLASSES, seed=1)
     except UserError as error:
         message = str(error)

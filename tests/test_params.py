@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from stages.check_params import __main__ as check_params
+from stages.check_params.classes import check_classes, read_definitions
 from stages.check_params.structure import Params, check_structure
 from stages.shared.errors import UserError
 from stages.shared.params import (
@@ -21,10 +22,12 @@ from stages.shared.params import (
     training_section,
 )
 from stages.shared.params.mistakes import line_numbers
-from stages.shared.params.yaml_file import read
+from stages.shared.params.yaml_file import plain, read
 from tests.fixtures.mistakes import (
+    CLASSES,
     CLASSIFIERS,
     KERAS,
+    LEFT,
     NET_KEYS,
     SECTIONS,
     STRUCTURE,
@@ -43,17 +46,19 @@ ONE_BASELINE = "baselines:\n  nb: {class: GaussianNB}\n"
 
 
 def messages() -> list[str]:
-    """Check the keys and values of params.yaml, which must be refused; return the lines of the message."""
+    """Check params.yaml, which must be refused; return the lines of the message."""
     with pytest.raises(UserError) as caught:
-        check_structure_of_file()
+        check_file()
     return str(caught.value).splitlines()
 
 
-def check_structure_of_file() -> Params:
-    """Check the keys and values of params.yaml, as the stage does."""
+def check_file() -> Params:
+    """Check params.yaml, as the stage does."""
     content = read()
     with line_numbers(content):
-        return check_structure(content)
+        params = check_structure(content)
+        check_classes(plain(content), read_definitions())
+        return params
 
 
 def assert_messages(lines: list[str], *patterns: str) -> None:
@@ -63,10 +68,10 @@ def assert_messages(lines: list[str], *patterns: str) -> None:
         assert re.fullmatch(pattern, line), f"{line}\ndoes not match\n{pattern}"
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the stage as dvc does."""
+def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, with the stages."""
     return subprocess.run(
-        [sys.executable, "-m", "stages.check_params", *arguments],
+        [sys.executable, *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -79,7 +84,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_default_file_is_valid(workspace: Path) -> None:
-    params = check_structure(read())
+    params = check_file()
     assert list(params.baselines.root) == ["linear-svc", "sgd", "knn", "svc-rbf"]
     assert list(params.nets.root) == [
         "softmax",
@@ -165,7 +170,7 @@ def test_optimiser_and_early_stopping_are_optional(edited_params: Edit) -> None:
 # Mistakes
 
 
-@pytest.mark.parametrize("mistake", STRUCTURE, ids=str)
+@pytest.mark.parametrize("mistake", [*STRUCTURE, *(each for each in CLASSES if each not in LEFT)], ids=str)
 def test_a_message_names_line_place_value_and_what_is_allowed(edited_params: Edit, mistake: Mistake) -> None:
     text = edited_params((mistake.old, mistake.new))
     assert_messages(messages(), mistake.pattern(text))
@@ -276,8 +281,7 @@ def test_the_documentation_quotes_the_message(edited_params: Edit) -> None:
     assert any(f"check-params: {message}" in page.read_text(encoding="utf-8") for page in pages), message
 
 
-def test_the_stage_writes_the_same_file_after_every_edit(edited_params: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["check_params"])
+def test_the_stage_writes_the_same_file_after_every_edit(edited_params: Edit) -> None:
     check_params.main()
     before = Path("data/checks/params.txt").read_bytes()
     edited_params(("epochs: 30", "epochs: 31"))
@@ -286,10 +290,7 @@ def test_the_stage_writes_the_same_file_after_every_edit(edited_params: Edit, mo
 
 
 @pytest.mark.parametrize("edit", [("epochs: 30", "epoch: 30"), ("class: LinearSVC", "class: LinearSVD")])
-def test_a_mistake_removes_the_result_of_an_earlier_check(
-    edit: tuple[str, str], edited_params: Edit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["check_params"])
+def test_a_mistake_removes_the_result_of_an_earlier_check(edit: tuple[str, str], edited_params: Edit) -> None:
     check_params.main()
     edited_params(edit)
     with pytest.raises(UserError):
@@ -298,14 +299,13 @@ def test_a_mistake_removes_the_result_of_an_earlier_check(
 
 
 def test_the_stage_removes_files_of_undeclared_models_after_all_checks(
-    edited_params: Edit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    edited_params: Edit, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept, undeclared = Path("models/facts/sgd.json"), [Path("models/facts/gone.json"), Path("models/nets/sgd.keras")]
     for path in (kept, *undeclared):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     edited_params(("class: LinearSVC", "class: LinearSVD"))
-    monkeypatch.setattr(sys, "argv", ["check_params"])
     with pytest.raises(UserError):
         check_params.main()
     assert all(path.exists() for path in (kept, *undeclared))
@@ -317,19 +317,32 @@ def test_the_stage_removes_files_of_undeclared_models_after_all_checks(
     assert all(f"removed {path}" in output for path in undeclared)
 
 
-def test_the_stage_checks_classes_and_settings(edited_params: Edit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stage_checks_classes_and_settings(edited_params: Edit) -> None:
     wrong = [CLASSIFIERS[0], CLASSIFIERS[8], CLASSIFIERS[2], KERAS[0], KERAS[4], KERAS[13]]
     text = edited_params(*((mistake.old, mistake.new) for mistake in wrong))
-    monkeypatch.setattr(sys, "argv", ["check_params"])
     with pytest.raises(UserError) as caught:
         check_params.main()
     assert_messages(str(caught.value).splitlines(), *(mistake.pattern(text) for mistake in wrong))
     assert not Path("data").exists()
 
 
+def test_the_stage_imports_no_library_that_takes_seconds(workspace: Path) -> None:
+    program = "import sys; from stages.check_params.__main__ import main; main(); print(*sys.modules)"
+    ended = python(workspace, "-c", program)
+    assert ended.returncode == 0, ended.stderr
+    assert not {"keras", "numpy", "scipy", "sklearn", "tensorflow"}.intersection(ended.stdout.split())
+
+
+def test_a_schema_that_cannot_be_read(workspace: Path) -> None:
+    Path("params.schema.json").write_text("{")
+    ended = python(workspace, "-m", "stages.check_params")
+    line = "cannot read params.schema.json; restore it with 'git checkout HEAD -- params.schema.json'"
+    assert (ended.returncode, ended.stderr) == (1, f"check-params: {line}\n")
+
+
 def test_the_program_ends_with_code_1_and_no_traceback(edited_params: Edit) -> None:
     text = edited_params(("epochs: 30", "epoch: 30"), ("threads: 0", "threads: -1"))
-    ended = run(Path.cwd(), "--structure-only")
+    ended = python(Path.cwd(), "-m", "stages.check_params")
     assert (ended.returncode, ended.stdout) == (1, "")
     threads = message_pattern("training.threads", "-1", "0", line=line_with(text, "threads: -1"))
     epoch = message_pattern("nets.softmax.epoch", "'epochs'", *NET_KEYS, line=line_with(text, "epoch: 30"))
@@ -350,6 +363,6 @@ def test_a_mistyped_setting_that_dvc_accepts_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_program_prints_nothing_for_a_valid_file(workspace: Path) -> None:
-    ended = run(workspace, "--structure-only")
+    ended = python(workspace, "-m", "stages.check_params")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
-    assert not Path("data").exists()
+    assert Path("data/checks/params.txt").exists()

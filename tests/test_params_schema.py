@@ -1,19 +1,32 @@
 """params.schema.json, for editors: it agrees with the check wherever a JSON Schema can express it."""
 
+import inspect
 import json
 from typing import Any
 
+import keras
 import pytest
 from jsonschema import Draft7Validator
 from ruamel.yaml import YAML
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
+from stages.check_params.classes import check_classes, read_definitions
+from stages.shared.models.classifier_packages import classifiers
+from stages.shared.models.classifier_packages import settings_of as classifier_settings
+from stages.shared.models.keras_objects import classes_of
+from stages.shared.models.keras_objects import settings_of as keras_settings
+from stages.shared.params.mistakes import DeclarationError
 from tests.fixtures.mistakes import CLASSES, DATA, STRUCTURE, Mistake
 from tests.fixtures.small_project import ROOT
-from tools.params_schema import allowed_values, schema, written
+from tools.params_schema import ADAPTED, SUITABLE, allowed_values, schema, written
 
 FILE = ROOT / "params.schema.json"
+KINDS: dict[str, tuple[Any, type]] = {
+    "layers": (keras.layers, keras.layers.Layer),
+    "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
+}
+UNSUITED = {*SUITABLE, *ADAPTED}
 DEFAULT = (ROOT / "params.yaml").read_text()
 
 
@@ -60,6 +73,34 @@ def test_a_mistake_is_invalid_unless_it_is_beyond_json_schema(validator: Draft7V
     edited = DEFAULT.replace(mistake.old, mistake.new, 1)
     assert edited != DEFAULT
     assert validator.is_valid(as_json(edited)) == bool(mistake.beyond_schema), mistake.beyond_schema
+
+
+def in_yaml(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "names"),
+    [
+        ("baselines", classifiers(), classifier_settings),
+        *((kind, classes_of(module, base), keras_settings) for kind, (module, base) in KINDS.items()),
+    ],
+    ids=["classifiers", *KINDS],
+)
+def test_the_defaults_of_the_libraries_are_allowed(kind: str, classes: dict[str, type], names: Any) -> None:
+    for name, cls in classes.items():
+        parameters = inspect.signature(cls).parameters
+        defaults = {key: parameters[key].default for key in names(cls) - UNSUITED if key in parameters}
+        declared = {"class": name, **{key: value for key, value in defaults.items() if in_yaml(value)}}
+        params = {
+            "baselines": {"baselines": {"x": declared}, "nets": {}},
+            "layers": {"baselines": {}, "nets": {"x": {"layers": {"x": declared}}}},
+            "optimizer": {"baselines": {}, "nets": {"x": {"layers": {}, "optimizer": declared}}},
+        }[kind]
+        try:
+            check_classes(params, read_definitions(FILE))
+        except DeclarationError as error:
+            assert all(mistake.text.startswith("missing") for mistake in error.mistakes), error
 
 
 @pytest.mark.parametrize(

@@ -4,24 +4,32 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Build every declared model for these images and classes; the text written is always the same."""
-    from stages.shared.models.tensorflow_startup import start_tensorflow
+    """Try the models that have changed since the last check; the text written is always the same."""
+    import logging
 
-    start_tensorflow()
+    from stages.check_models.earlier_check import unchanged
     from stages.check_models.fitting_data import check_models
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_image_size, load_labels
     from stages.shared.files.text_files import save_text
+    from stages.shared.models.tensorflow_startup import start_tensorflow
     from stages.shared.params import baselines_section, nets_section, pictures_section, training_section
     from stages.shared.params.mistakes import line_numbers
     from stages.shared.params.settings import check_section
-    from stages.shared.params.yaml_file import read
+    from stages.shared.params.yaml_file import plain, read
 
     content = read()
     with line_numbers(content):
+        passed = unchanged(plain(content))
+        baselines = check_section("baselines", baselines_section.Baselines, content).root
+        nets = check_section("nets", nets_section.Nets, content).root
+        tried = {name: net for name, net in nets.items() if name not in passed}
+        if tried:
+            start_tensorflow()
+            logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it would warn that each net is traced anew
         check_models(
-            check_section("baselines", baselines_section.Baselines, content).root,
-            check_section("nets", nets_section.Nets, content).root,
+            {name: baseline for name, baseline in baselines.items() if name not in passed},
+            tried,
             check_section("pictures", pictures_section.Pictures, content).weights,
             rows=len(load_labels("train")),
             image_size=load_image_size(),

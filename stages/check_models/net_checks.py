@@ -1,10 +1,44 @@
-"""Checks of a net and its optimiser that take a computation."""
+"""Builds a net and its optimiser, and tries what takes a computation."""
+
+import math
+from collections.abc import Iterator, Mapping
 
 import keras
 
+from stages.check_models.pictures import picture_mistakes
+from stages.check_models.trial_step import check_training
+from stages.shared.models.build_net import make_optimizer
+from stages.shared.models.drawable_weights import net_weights
 from stages.shared.models.keras_objects import reason
-from stages.shared.params.mistakes import declaration_error
+from stages.shared.models.memory_estimate import build_within_memory
+from stages.shared.params.mistakes import Mistake, declaration_error
+from stages.shared.params.nets_section import Net
+from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.yaml_file import Place
+
+
+def net_mistakes(
+    name: str, net: Net, pictures: Mapping[str, WeightMap], rows: int, image_size: tuple[int, int], classes: int
+) -> Iterator[Mistake]:
+    """Find what keeps a declared net from being trained, saved or drawn; arguments as of `check_models`."""
+    height, width = image_size
+    model = build_within_memory(name, net, rows=rows, height=height, width=width, classes=classes)
+    check_probabilities(model, ("nets", name))
+    where: Place = ("nets", name, "optimizer")
+    steps = net.epochs * math.ceil(rows / net.batch_size)
+    optimizer = make_optimizer(net.optimizer, steps, where)
+    check_step(optimizer, where)
+    rate = net.optimizer.settings.get("learning_rate")
+    if isinstance(rate, Mapping):
+        check_rate(optimizer, rate["class"], steps, (*where, "learning_rate"))
+    accumulated = optimizer.gradient_accumulation_steps or 1
+    if accumulated > steps:
+        text = f"is {accumulated}: training has only {steps} steps, so no weight would ever change"
+        raise declaration_error((*where, "gradient_accumulation_steps"), text)
+    weights = net_weights(model, height, width)
+    maps = {layer: len(drawn.maps) for layer, drawn in weights.items() if drawn.maps is not None}
+    yield from picture_mistakes(name, pictures, maps, weights.keys() - maps)
+    check_training(name, net, model, optimizer)
 
 
 def check_step(optimizer: keras.optimizers.Optimizer, where: Place) -> None:

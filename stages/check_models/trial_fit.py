@@ -2,18 +2,43 @@
 
 import io
 import warnings
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 
+from stages.check_models.pictures import picture_mistakes
+from stages.shared.errors import one_line
 from stages.shared.files.skops_models import dump
+from stages.shared.models import build_classifier
+from stages.shared.models.classifier_packages import PACKAGES, package_of
 from stages.shared.models.drawable_weights import COEFFICIENTS, linear_weights
+from stages.shared.params.declared import Declared
+from stages.shared.params.mistakes import Mistake
+from stages.shared.params.pictures_section import WeightMap
 
 CLASSES = 4  # at most; four classes make six pairs, which tells one-vs-rest from one-vs-one weights
 ROWS_PER_CLASS = 10  # enough for five-fold cross-validation
 SIDE = 8  # pixels
 ROUNDS = 2  # in place of larger values of the following settings
 ROUND_SETTINGS = ("max_iter", "n_estimators")
+
+
+def baseline_mistakes(
+    name: str, declared: Declared, pictures: Mapping[str, WeightMap], classes: int, seed: int
+) -> Iterator[Mistake]:
+    """Find what keeps a declared classifier from being fitted, saved or drawn; arguments as of `check_models`."""
+    model = build_classifier.build(declared.class_, declared.settings, seed, ("baselines", name))
+    try:
+        trained = fitted(model, classes)
+    except Exception as error:
+        # scikit-learn has checked the settings, so that the data may be the reason; other packages check them only now.
+        if package_of(type(model)) in PACKAGES:
+            yield Mistake(("baselines", name), f"{declared.class_} cannot be fitted: {one_line(error)}")
+        return
+    if reason := why_not_saved(trained):
+        yield Mistake(("baselines", name), reason)
+    yield from picture_mistakes(name, pictures, map_counts(trained, classes), set())
 
 
 def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin:

@@ -1,28 +1,18 @@
 """Stage check-params: check all of params.yaml before any other stage runs."""
 
-import argparse
-import sys
-
 from stages.shared.process.run import run
 
 
 def main() -> None:
     """Check params.yaml and write the result: always the same text, so that no other stage runs again."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--structure-only",
-        action="store_true",
-        help="check keys and values, but no classes of scikit-learn and Keras, and write nothing",
-    )
-    structure_only = parser.parse_args().structure_only
-
+    from stages.check_params.classes import check_classes, read_definitions
     from stages.check_params.leftovers import undeclared
     from stages.check_params.structure import check_structure
     from stages.shared.errors import UserError
     from stages.shared.files import paths
     from stages.shared.files.text_files import save_text
     from stages.shared.params.mistakes import line_numbers
-    from stages.shared.params.yaml_file import read
+    from stages.shared.params.yaml_file import plain, read
     from stages.shared.process import console
 
     result = paths.CHECKS.path("params")
@@ -30,25 +20,16 @@ def main() -> None:
         content = read()
         with line_numbers(content):
             params = check_structure(content)
-            if structure_only:
-                return
-            # Importing Keras takes seconds, so mistakes in the structure are reported before it.
-            from stages.shared.models.tensorflow_startup import start_tensorflow
-
-            start_tensorflow()
-            from stages.check_params.classes import check_classes
-
-            baselines, nets = params.baselines.root, params.nets.root
-            check_classes(baselines, nets, params.training.seed)
+            check_classes(plain(content), read_definitions())
     except UserError:
         # DVC keeps this file; from before the mistake, it must not let other stages run.
         result.unlink(missing_ok=True)
         raise
-    for path in undeclared(baselines, nets):
+    for path in undeclared(params.baselines.root, params.nets.root):
         path.unlink()
         console.say(f"check-params: removed {path}, because params.yaml no longer declares its model")
     save_text(result, "params.yaml is in order\n")
 
 
 if __name__ == "__main__":
-    run("check-params", main, timed="--structure-only" not in sys.argv)
+    run("check-params", main, timed=True)

@@ -17,11 +17,13 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
+from stages.check_params.classes import check_classes, read_definitions
 from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
+from stages.shared.files.paths import SCHEMA
 from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.params.mistakes import line_numbers
-from stages.shared.params.yaml_file import PARAMS, read
+from stages.shared.params.yaml_file import PARAMS, plain, read
 from stages.shared.process.console import progress
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,12 +129,13 @@ def make_check() -> Check:
     import keras
 
     from stages.check_models.fitting_data import check_models
-    from stages.check_params.classes import check_classes
 
+    definitions = read_definitions(ROOT / SCHEMA)
     passed: set[str] = set()
 
     def check(content: CommentedMap) -> None:
         params = check_structure(content)
+        check_classes(plain(content), definitions)
         seed, pictures = params.training.seed, params.pictures.weights
         models = params.baselines.root | params.nets.root
         new = {name: repr((name, model, pictures.get(name))) for name, model in models.items()}
@@ -140,7 +143,6 @@ def make_check() -> Check:
         baselines = {name: model for name, model in params.baselines.root.items() if name in new}
         nets = {name: model for name, model in params.nets.root.items() if name in new}
         keras.backend.clear_session()
-        check_classes(baselines, nets, seed)
         check_models(baselines, nets, pictures, rows=ROWS, image_size=IMAGE_SIZE, classes=CLASSES, seed=seed)
         passed.update(new.values())
 

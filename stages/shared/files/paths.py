@@ -23,6 +23,7 @@ class NamedFiles(NamedTuple):
         return self.folder / f"{name}{self.suffix}"
 
 
+SCHEMA = Path("params.schema.json")
 CHECKS = NamedFiles(Path("data/checks"), ".txt")
 RAW = Path("data/raw")
 RAW_IMAGES = RAW / "images.npy"

@@ -12,6 +12,8 @@ from stages.shared.models.classifier_packages import PACKAGES, find, package_of,
 from stages.shared.params.mistakes import declaration_error, describe
 from stages.shared.params.yaml_file import Place
 
+THREADS = "leave it out; training.threads sets how many cores are used"
+
 
 def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place) -> ClassifierMixin:
     """Build a declared classifier.
@@ -35,7 +37,7 @@ def build(class_name: str, settings: Mapping[str, Any], seed: int, where: Place)
     """
     cls = find(class_name, where)
     if "n_jobs" in settings:
-        raise declaration_error((*where, "n_jobs"), "leave it out; training.threads sets how many cores are used")
+        raise declaration_error((*where, "n_jobs"), THREADS)
     accepted = settings_of(cls)
     for key in settings:
         if key not in accepted:

@@ -1,7 +1,6 @@
 """Builds the untrained Keras model of a declared net, and its optimiser."""
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,8 +112,6 @@ def make_layer(name: str, declared: Declared, classes: int, precision: Precision
     if "dtype" not in settings and "dtype" in settings_of(cls):
         # Positions in an image rounded to 8 bits, and random numbers that are exactly 0, would make NaN.
         settings["dtype"] = FULL_PRECISION if ".image_preprocessing." in cls.__module__ else precision
-    if "name" in settings:
-        raise declaration_error((*where, "name"), f"leave it out; the layer's key, '{name}', is its name")
     method = settings.pop(METHOD, None)
     layer: keras.layers.Layer = create(
         keras.layers, keras.layers.Layer, declared.class_, {**settings, "name": name}, where, "Keras layer"
@@ -150,8 +147,6 @@ def make_optimizer(declared: Declared, steps: int, where: Place) -> keras.optimi
     """
     settings = substituted(declared.settings, STEPS, steps)
     rate = settings.get("learning_rate")
-    if isinstance(rate, bool) or (isinstance(rate, int | float) and not 0 < rate < math.inf):
-        raise declaration_error((*where, "learning_rate"), f"is {describe(rate)}: must be a number greater than 0")
     optimizer: keras.optimizers.Optimizer = create(
         keras.optimizers, keras.optimizers.Optimizer, declared.class_, settings, where, "Keras optimiser"
     )

@@ -22,6 +22,7 @@ PACKAGES: dict[str, Mapping[str, Any]] = {
     "xgboost": {},
 }
 INSTALL = "make boosting"
+IMPORT_PATHS = f"must be the name of a scikit-learn classifier, {' or '.join(f'{each}.CLASS' for each in PACKAGES)}"
 
 
 def find(name: str, where: Place) -> type[ClassifierMixin]:
@@ -41,9 +42,7 @@ def find(name: str, where: Place) -> type[ClassifierMixin]:
     """
     package, _, class_name = name.rpartition(".")
     if package and package not in PACKAGES:
-        allowed = " or ".join(f"{each}.CLASS" for each in PACKAGES)
-        text = f"is '{name}': must be the name of a scikit-learn classifier, {allowed}"
-        raise declaration_error((*where, "class"), text)
+        raise declaration_error((*where, "class"), f"is '{name}': {IMPORT_PATHS}")
     try:
         known = _classifiers_of(importlib.import_module(package)) if package else classifiers()
     except (ImportError, OSError) as error:  # OSError: a system library is missing

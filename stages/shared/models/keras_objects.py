@@ -26,14 +26,8 @@ REFUSED = {
     "MaxNumBoundingBoxes": "the images have no bounding boxes",
     **dict.fromkeys(("LossScaleOptimizer", "MultiOptimizer"), "an optimiser cannot have another one as a setting"),
 }
-VALUE_RANGE = "value_range"
-IMAGE_RANGE = [0, 1]  # of the pixels; Keras's default is [0, 255]
-FILL_VALUE = "fill_value"  # of the pixels that an augmentation moves into the image
+VALUE_RANGE = {"value_range": [0, 1]}  # of the pixels; Keras's default is [0, 255]
 LARGEST = 2**31 - 1  # of a setting; TensorFlow's operations end the process at larger numbers
-# Settings that Keras would compute from data by `adapt`, which the pipeline does not call.
-ADAPTED = ("bin_boundaries", "mean", "variance", "vocabulary")
-# Settings of an optimiser that change the weights after the last validation.
-AVERAGES = ("use_ema", "ema_momentum", "ema_overwrite_frequency")
 
 # Ending of a setting's name -> module and base class of the object that it may hold.
 NESTED: dict[str, tuple[ModuleType, type]] = {
@@ -74,7 +68,7 @@ def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any
     Raises
     ------
     DeclarationError
-        The class or one of its settings is unknown, or a value does not suit the images or is refused by Keras.
+        The class or one of its settings is unknown, or Keras refuses a value.
     """
     classes = classes_of(module, base)
     if name not in classes:
@@ -84,35 +78,13 @@ def create(module: ModuleType, base: type, name: str, settings: Mapping[str, Any
     for key in settings:
         if key not in accepted and key != "name":
             raise declaration_error((*where, key), unknown_name(key, accepted, f"setting of {name}:"))
-    if VALUE_RANGE in accepted:
-        settings = {VALUE_RANGE: IMAGE_RANGE, **settings}
-    _check_suitable(classes[name], accepted, settings, where)
+    if accepted.issuperset(VALUE_RANGE):
+        settings = {**VALUE_RANGE, **settings}
     arguments = {key: _resolved(key, value, (*where, key)) for key, value in settings.items()}
     try:
         return classes[name](**arguments)
     except Exception as error:  # constructors raise errors of many types
         raise _refusal(name, settings, where, reason(error)) from None
-
-
-def _check_suitable(cls: type, accepted: set[str], settings: Mapping[str, Any], where: Place) -> None:
-    """Refuse settings that Keras accepts, and that do not suit the images or the training."""
-    for key in AVERAGES:
-        if settings.get(key):
-            text = "leave it out; averages of the weights would be saved, but other weights validated"
-            raise declaration_error((*where, key), text)
-    if hasattr(cls, "adapt"):
-        for key in ADAPTED:
-            if key in accepted and settings.get(key) is None:
-                raise declaration_error((*where, key), f"missing; without it, {cls.__name__} does not know the data")
-    if settings.get(VALUE_RANGE, IMAGE_RANGE) != IMAGE_RANGE:
-        text = f"is {settings[VALUE_RANGE]}: must be {IMAGE_RANGE}, the range of the pixels, or left out"
-        raise declaration_error((*where, VALUE_RANGE), text)
-    fill = settings.get(FILL_VALUE)
-    if isinstance(fill, int | float) and not IMAGE_RANGE[0] <= fill <= IMAGE_RANGE[1]:
-        raise declaration_error((*where, FILL_VALUE), f"is {fill}: must be a grey value in {IMAGE_RANGE}")
-    if settings.get("data_format") == "channels_first":
-        text = "is 'channels_first', but the images have shape (height, width, 1); leave it out"
-        raise declaration_error((*where, "data_format"), text)
 
 
 def classes_of(module: ModuleType, base: type) -> dict[str, type]:
@@ -168,10 +140,6 @@ def _resolved(key: str, value: Any, where: Place) -> Any:
     if isinstance(value, list):
         # StackedRNNCells has the setting `cells`, a list of objects that other classes have as `cell`.
         return [_resolved(key.removesuffix("s"), item, (*where, position)) for position, item in enumerate(value)]
-    if isinstance(value, str):
-        for ending, module in NAMED.items():
-            if key.endswith(ending) and not _is_name(value, module):
-                raise declaration_error(where, unknown_name(value, names_for(ending), f"Keras {ending}"))
     if isinstance(value, int) and abs(value) > LARGEST:
         raise declaration_error(where, f"is {value}: must be at most {LARGEST}")
     if not isinstance(value, Mapping):
