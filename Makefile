@@ -31,7 +31,7 @@ repro: committed  ## check params.yaml and run all changed stages (the default t
 	@python -m stages.check_params
 	python -m dvc repro
 
-quick: setup  ## run the pipeline with 4,000 images and few epochs, outside the workspace (a few minutes)
+quick: setup  ## run the pipeline on 1,500 images, outside the workspace (a few minutes)
 	@python -m tools.quick
 
 recipes: setup  ## train the notebook's nets with benchmarks/recipes.yaml, as an experiment outside the workspace

@@ -14,6 +14,7 @@ import pytest
 from stages.shared.process.git_variables import LOCAL
 from tests.fixtures.small_project import ROOT
 from tools.programs import environment
+from tools.quick import ROWS
 
 Files = dict[str, str]
 
@@ -123,7 +124,7 @@ def test_tools_work_on_the_repository_of_their_folder(outer: Path, project: Path
     assert "1 models agree" in run(outer, project, sys.executable, "-m", "tools.agreement")
     run(outer, project, sys.executable, "-m", "tools.quick")
     shown = run(outer, project, sys.executable, "-m", "tools.experiments")
-    assert re.search(r"^  quick +split\.rows=4000$", shown, re.MULTILINE), shown
+    assert re.search(rf"^  quick +split\.rows={ROWS}$", shown, re.MULTILINE), shown
 
 
 def test_tests_commit_under_a_users_hooks_and_signatures(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from stages.shared.errors import UserError
+from stages.shared.params import nets_section
 from tests.fixtures.small_project import ROOT
 from tools import readme
 from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
 from tools.generated_file import write_or_check
-from tools.quick import EPOCHS, ROWS, command, settings
+from tools.quick import BATCH_SIZE, EPOCHS, ROWS, command, settings
 from tools.repository import check_repository
 
 
@@ -82,11 +83,15 @@ def test_rebuilt_accuracies_may_differ_by_half_a_point() -> None:
     assert disagreements(committed, committed) == []
 
 
-def test_the_quick_experiment_limits_rows_and_epochs() -> None:
-    parts = command("quick", settings({"long": 50, "short": 1}))
+def test_the_quick_experiment_limits_rows_epochs_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    net = nets_section.load_one("softmax")
+    nets = {"long": net, "short": net.model_copy(update={"epochs": 1, "batch_size": 8})}
+    parts = command("quick", settings(None, nets))
     assert f"split.rows={ROWS}" in parts
-    assert f"nets.long.epochs={EPOCHS}" in parts
-    assert "nets.short.epochs=1" in parts
+    assert f"nets.long.epochs={EPOCHS}" in parts and f"nets.long.batch_size={BATCH_SIZE}" in parts
+    assert "nets.short.epochs=1" in parts and "nets.short.batch_size=8" in parts
+    assert settings(100, {}) == ["split.rows=100"] and settings(9999, {}) == [f"split.rows={ROWS}"]
     assert "--temp" in parts and "--force" not in parts  # it would rerun unchanged stages too
 
 
@@ -214,7 +219,9 @@ def test_a_stage_in_another_python_names_the_environment() -> None:
 
 
 def test_tools_run_dvc_and_stages_by_their_own_python(unpacked: Path) -> None:
-    stage = {"cmd": "python -c 'import skops' && touch kept", "params": ["nets"], "outs": ["kept"]}
+    page = "mkdir reports && echo a page > reports/index.html"
+    outs = ["kept", {"reports/index.html": {"cache": False}}]
+    stage = {"cmd": f"python -c 'import skops' && touch kept && {page}", "params": ["nets"], "outs": outs}
     (unpacked / "dvc.yaml").write_text(json.dumps({"stages": {"keep": stage}}))
     (unpacked / ".dvc" / "config").touch()
     (unpacked / ".gitignore").write_text("/kept\n/.dvc/tmp\n/.dvc/cache\n")
@@ -227,4 +234,9 @@ def test_tools_run_dvc_and_stages_by_their_own_python(unpacked: Path) -> None:
         start = [sys.executable, "-m", f"tools.{tool}"]
         ran = subprocess.run(start, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert re.search(r"^  quick +split\.rows=4000$", ran.stdout, re.MULTILINE), ran.stdout
+        if tool == "quick":
+            assert ran.stdout.endswith("quick: its page: open .dvc/tmp/quick.html\n")
+    assert re.search(rf"^  quick +split\.rows={ROWS}$", ran.stdout, re.MULTILINE), ran.stdout
+    # The page of the experiment, not of the workspace.
+    assert not (unpacked / "reports").exists()
+    assert (unpacked / ".dvc" / "tmp" / "quick.html").read_text() == "a page\n"

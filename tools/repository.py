@@ -20,7 +20,13 @@ def git(*arguments: str) -> str:
         git fails or is not installed, or the folder is not in a repository that has a commit.
     """
     try:
-        ran = subprocess.run(["git", *arguments], env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True)
+        ran = subprocess.run(
+            ["git", *arguments],
+            env={**os.environ, "LC_ALL": "C"},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+        )
     except FileNotFoundError:
         raise UserError("git is not installed or not on PATH; DVC needs it") from None
     if ran.returncode == 0:
