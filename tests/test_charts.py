@@ -52,7 +52,7 @@ def board_of(*accuracies: float) -> list[dict[str, Any]]:
 def values_of(chart: dict[str, Any]) -> pd.DataFrame:
     """Return the data of a chart, wherever Altair puts it."""
     (values,) = chart["datasets"].values()
-    return pd.DataFrame(values)
+    return pd.DataFrame(json.loads(values))
 
 
 def size_of(png: bytes) -> tuple[int, int]:
@@ -127,7 +127,7 @@ def test_curves_of_any_length_are_drawn(epochs: int, validated: bool) -> None:
     history = history_of(epochs) if validated else history_of(epochs)[["epoch", "accuracy", "loss"]]
     chart = net_curves_chart(history, epochs)
     text = json.dumps(chart.to_dict())
-    assert ('"validation"' in text.split('"datasets"')[1]) == validated
+    assert ("validation" in text.split('"datasets"')[1]) == validated
     width, height = size_of(chart_png(chart, "net"))
     assert width > 700 and height > 400
 

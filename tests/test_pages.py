@@ -309,10 +309,11 @@ def test_captions_are_whole_within_their_tiles(browser: Browser, report: Path) -
 def test_notes_below_a_table_stay_when_it_scrolls_sideways(browser: Browser, report: Path) -> None:
     browser.open(report, width=400, drawn=DRAWN)
     table = "document.querySelector('#leaderboard .scroll')"
-    left = f"{table}.querySelector('caption').getBoundingClientRect().left"
-    before = browser.run(left)
+    place = f"(({{left, right}}) => [left, right])({table}.querySelector('caption').getBoundingClientRect())"
+    before = browser.run(place)
+    assert before[1] <= browser.run(f"{table}.getBoundingClientRect().right")
     assert browser.run(f"({table}.scrollTo(200, 0), {table}.scrollLeft)") == 200
-    assert browser.run(left) == before
+    assert browser.run(place) == before
 
 
 def test_a_model_has_one_colour_on_the_page(opened: Browser) -> None:

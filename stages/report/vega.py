@@ -1,13 +1,17 @@
 """Charts for the browser: compiled from Vega-Lite to Vega, and the JavaScript of Vega itself."""
 
+import hashlib
 import json
-from functools import cache
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import altair
 import vl_convert
 
 from stages.shared.charts.style import config
+from stages.shared.files.paths import NamedFiles
+from stages.shared.files.text_files import save_text
 
 
 def compile_chart(chart: altair.TopLevelMixin) -> dict[str, Any]:
@@ -43,11 +47,17 @@ window.vega = {{View, parse}};
 """
 
 
-@cache
+# The bundle, which takes a second, of each version of vl-convert and of the code above. DVC keeps its own caches here.
+BUNDLES = NamedFiles(Path(".dvc/tmp/vega"), ".js")
+
+
 def vega_library() -> str:
     """Return the JavaScript of Vega, which sets `window.vega` and loads nothing."""
     # The addresses are the names of modules within the package: nothing is downloaded.
-    addresses = {name: f"https://cdn.jsdelivr.net/npm/vega-{name}@{version}/+esm" for name, version in MODULES.items()}
-    library = vl_convert.javascript_bundle(LIBRARY.format(**addresses))
-    # In a function, so that its many short names are not global.
-    return f"(() => {{{library}}})();"
+    addresses = {name: f"https://cdn.jsdelivr.net/npm/vega-{name}@{release}/+esm" for name, release in MODULES.items()}
+    code = LIBRARY.format(**addresses)
+    path = BUNDLES.path(hashlib.sha256(f"{version('vl-convert-python')} {code}".encode()).hexdigest())
+    if not path.is_file():
+        # In a function, so that its many short names are not global.
+        save_text(path, f"(() => {{{vl_convert.javascript_bundle(code)}}})();")
+    return path.read_text(encoding="utf-8")
