@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from stages.shared.files.skops_models import TRUSTED
 from tests.fixtures import published
 from tests.fixtures.published import MODELS, content, origin
-from tests.fixtures.small_project import Project
+from tests.fixtures.small_project import ROOT, Project
 
 pytestmark = pytest.mark.slow
 
@@ -186,3 +187,18 @@ def test_fetched_models_predict_in_plain_keras_and_scikit_learn(registry: Regist
         """,
     )
     assert agreements.splitlines()[-2:] == ["dense 1.0", "linear 1.0"]
+
+
+def test_a_class_gets_the_results_of_its_teacher(
+    finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
+    page = (ROOT / "docs" / "class.md").read_text(encoding="utf-8").replace("/srv/class", str(tmp_path / "class"))
+    # The environment of the tests is active already.
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    teacher, student = (re.sub(r"^(source|make setup) .*\n", "", block, flags=re.MULTILINE) for block in blocks)
+    (tmp_path / "class").mkdir()
+    (tmp_path / "home").mkdir()
+    finished.copy(tmp_path / "project").succeed("bash", "-e", "-c", teacher)
+    assert "up to date" in Project(tmp_path / "home").succeed("bash", "-e", "-c", student).output
+    assert Project(tmp_path / "home" / "digits").repro() == []
