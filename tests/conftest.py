@@ -10,7 +10,7 @@ import gto  # noqa: F401  before TensorFlow: DVC imports it late, and it closes 
 import pytest
 
 from stages.shared.process.environment import prepare_environment
-from tests.fixtures.small_project import ROOT, Project, commit_as_a_tester, make
+from tests.fixtures.small_project import PARAMS, ROOT, Project, commit_as_a_tester, make
 
 # Before libraries are imported: the environment of the stages, without TensorFlow's warnings.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -40,9 +40,9 @@ def unmutated_processes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder with the default params.yaml and its schema."""
-    for name in ("params.yaml", "params.schema.json"):
-        shutil.copy(ROOT / name, tmp_path)
+    """Work in an empty folder with the notebook's params.yaml and the schema."""
+    for file in (PARAMS, ROOT / "params.schema.json"):
+        shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

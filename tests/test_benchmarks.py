@@ -23,17 +23,19 @@ from stages.shared.errors import UserError
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.notebook import notebook_only
+from tests.fixtures.small_project import PARAMS, ROOT
 from tests.fixtures.synthetic import digits, pixels
 from tools.readme import read_part
 
-NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
-BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(PARAMS)).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(PARAMS)).root
 
 
 @pytest.fixture(autouse=True)
-def _in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def _with_the_models_of_the_notebook(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = ("params.yaml", "benchmarks", "stages", "tools", "data/mnist")
+    monkeypatch.chdir(folder_with(parts, tmp_path_factory.mktemp("notebook")))
 
 
 @pytest.fixture(scope="module")
@@ -123,9 +125,7 @@ def test_every_net_of_the_notebook_has_a_recipe() -> None:
 def test_the_experiment_trains_every_net_by_its_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = {name: recipe(name) for name in NETS}
     # Settings that a recipe does not have must go.
-    params = (
-        (ROOT / "params.yaml").read_text().replace("optimizer: {class: Adam}", "optimizer: {class: SGD, momentum: 0.5}")
-    )
+    params = PARAMS.read_text().replace("optimizer: {class: Adam}", "optimizer: {class: SGD, momentum: 0.5}")
     # The project of a user: DVC, params.yaml, and one stage that keeps what it was given.
     (tmp_path / "params.yaml").write_text(params)
     (tmp_path / "dvc.yaml").write_text("stages: {keep: {cmd: cp params.yaml kept, params: [nets], outs: [kept]}}\n")
@@ -244,6 +244,7 @@ def test_a_report_of_one_part_has_only_that_part() -> None:
     assert "| deep-cnn | notebook | 400 | 4.0 |" in markdown({**report, "step": steps})
 
 
+@notebook_only
 def test_the_tables_are_written_again_without_measuring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored = read_part(ROOT / "reports/benchmark.md", "models")
     monkeypatch.chdir(folder_with(("params.yaml", "benchmarks"), tmp_path))
@@ -272,7 +273,7 @@ def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def folder_with(paths: tuple[str, ...], folder: Path) -> Path:
     for path in paths:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).symlink_to(ROOT / path)
+        (folder / path).symlink_to(PARAMS if path == "params.yaml" else ROOT / path)
     (folder / "reports").mkdir()
     return folder
 

@@ -25,9 +25,9 @@ from stages.shared.params.nets_section import Layer, Net
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import Place, read
 from tests.fixtures.mistakes import REGULARIZERS, refused
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS, ROOT
 
-DEFAULT = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+DEFAULT = check_section("nets", nets_section.Nets, read(PARAMS)).root
 DEFINITIONS = read_definitions(ROOT / SCHEMA)
 
 FLATTEN = {"class": "Flatten"}

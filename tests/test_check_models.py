@@ -22,10 +22,10 @@ from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from tests.fixtures.mistakes import DATA, LARGE_KERNEL, LEFT, SMALL_GRID, Mistake, message_pattern, refused
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS
 
-NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
-BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(PARAMS)).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(PARAMS)).root
 PICTURES = Mapping[str, Mapping[str, WeightMap]]
 
 

@@ -1,6 +1,5 @@
 """README.md and docs/: every link, path, name and command is one that exists."""
 
-import ast
 import re
 import shlex
 from importlib.util import find_spec
@@ -9,13 +8,10 @@ from urllib.parse import unquote
 
 import pytest
 from dvc.cli.parser import get_main_parser
-from ruamel.yaml import YAML
 
 from tests.fixtures.small_project import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-NOTEBOOK = ROOT / "docs" / "notebook.md"
-README_LINES = 200
 
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
@@ -76,30 +72,6 @@ def test_modules_and_targets_in_the_text_exist(page: Path) -> None:
         assert find_spec(module.rstrip(".")) is not None, f"{page.name} names {module}"
     for target in re.findall(r"`make ([a-z-]+)", text):
         assert target in targets, f"{page.name} names make {target}"
-
-
-def test_the_readme_fits_on_a_few_screens() -> None:
-    assert len(PAGES[0].read_text(encoding="utf-8").splitlines()) <= README_LINES
-
-
-def test_the_notebook_page_names_what_is_defined() -> None:
-    references = re.findall(r"\[([\w/.]+\.py)\]\(\.\./\1\): ((?:`\w+`(?:, )?)+)", NOTEBOOK.read_text(encoding="utf-8"))
-    assert len(references) > 15
-    for path, names in references:
-        body = ast.parse((ROOT / path).read_text(encoding="utf-8")).body
-        defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        assert set(re.findall(r"`(\w+)`", names)) <= defined, f"docs/notebook.md, {path}"
-
-
-def test_the_notebook_page_names_what_is_declared() -> None:
-    params = YAML(typ="safe").load(ROOT / "params.yaml")
-    places = re.findall(r"`((?:baselines|nets|pictures|split|training)\.[\w.-]+?)(?:: [^`]*)?`", NOTEBOOK.read_text())
-    assert len(places) > 10
-    for place in places:
-        value = params
-        for key in place.split("."):
-            assert key in value, f"docs/notebook.md names {place}"
-            value = value[key]
 
 
 def test_no_page_repeats_another() -> None:

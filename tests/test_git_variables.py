@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stages.shared.process.git_variables import LOCAL
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS, ROOT
 from tools.programs import environment
 from tools.quick import ROWS
 
@@ -113,7 +113,7 @@ def project(tmp_path: Path) -> Path:
     (folder / ".dvc").mkdir()
     (folder / ".dvc" / "config").touch()
     (folder / "reports" / "metrics" / "softmax.json").write_text(json.dumps({"test_accuracy": 0.75}))
-    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(PARAMS, folder / "params.yaml")
     (folder / "dvc.yaml").write_text("stages: {keep: {cmd: cp params.yaml kept, params: [nets], outs: [kept]}}\n")
     (folder / ".gitignore").write_text("/kept\n/.dvc/tmp\n/.dvc/cache\n")
     commit(folder)

@@ -14,7 +14,8 @@ from dvc.utils.hydra import apply_overrides  # what `dvc exp run -S` writes para
 
 from inference.registered_models import fetch, find
 from stages.shared.errors import UserError
-from tests.fixtures.small_project import ROOT, Project
+from tests.fixtures.notebook import notebook_only
+from tests.fixtures.small_project import PARAMS, ROOT, Project
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -137,6 +138,7 @@ def back() -> str:
     return command
 
 
+@notebook_only
 @pytest.mark.parametrize("staged", [False, True])
 def test_the_command_of_the_readme_takes_back_a_run_that_added_a_model(
     finished: Project, tmp_path: Path, staged: bool
@@ -156,6 +158,7 @@ def test_the_command_of_the_readme_takes_back_a_run_that_added_a_model(
     assert "up to date" in project.succeed("dvc", "status").output
 
 
+@notebook_only
 @pytest.mark.slow
 def test_nothing_is_left_of_a_model_after_the_command_of_the_readme(finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
@@ -178,7 +181,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("origin") / "project"
     (folder / ".dvc").mkdir(parents=True)
     (folder / ".dvc" / "config").touch()
-    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(PARAMS, folder / "params.yaml")
     (folder / "dvc.yaml").write_text(
         "stages: {keep: {cmd: cp params.yaml kept, params: [nets], outs: [kept]}}\n"
         "artifacts: {model: {path: params.yaml}}\n"
@@ -261,7 +264,7 @@ def test_params_yaml_is_kept_in_a_project_below_the_root_of_a_repository_that_do
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
     code, line = quick(folder)
     assert code == 1 and "params.yaml" in line and "git add . && git commit" in line
-    assert (folder / "params.yaml").read_bytes() == (ROOT / "params.yaml").read_bytes()
+    assert (folder / "params.yaml").read_bytes() == PARAMS.read_bytes()
     assert git(tmp_path, "status", "--porcelain").split() == ["??", "digits/"]
 
 
@@ -297,7 +300,7 @@ def test_a_model_of_a_project_in_a_folder_is_registered_and_fetched_with_the_fol
         monkeypatch.chdir(place)
         for name in ("digits:model@v1.0.0", "digits:model#prod", f"{prefix}model@latest"):
             model, _ = fetch(find(name, None), tmp_path)
-            assert model.read_bytes() == (ROOT / "params.yaml").read_bytes()
+            assert model.read_bytes() == PARAMS.read_bytes()
             model.unlink()
     monkeypatch.chdir(tmp_path)
     for repo, name in ((outer, "digits:model"), (folder, "model"), (folder, "digits:model")):

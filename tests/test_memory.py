@@ -28,10 +28,10 @@ from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from stages.train_nets.__main__ import main as train_nets_main
 from stages.train_nets.training import train
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS, ROOT
 from tests.fixtures.synthetic import digits
 
-NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(PARAMS)).root
 GB = 10**9
 
 FLATTEN: dict[str, Any] = {"class": "Flatten"}

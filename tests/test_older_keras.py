@@ -16,9 +16,9 @@ from stages.shared.models.fourier_conv2d import plain
 from stages.shared.params import nets_section
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS
 
-DECLARED = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
+DECLARED = check_section("nets", nets_section.Nets, read(PARAMS)).root
 VERSIONS = ("3.5.0", "3.10.0", "3.12.4")  # docs/models-and-versions.md names the first
 # What a user without this project would run.
 PREDICT = """

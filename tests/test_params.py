@@ -35,12 +35,12 @@ from tests.fixtures.mistakes import (
     line_with,
     message_pattern,
 )
-from tests.fixtures.small_project import ROOT, prepare
+from tests.fixtures.small_project import PARAMS, ROOT, prepare
 
 Edit = Callable[..., str]
 
 # Parts of a file: the default one up to the section `baselines`, and short versions of other sections.
-HEAD = (ROOT / "params.yaml").read_text().split("\nbaselines:\n")[0] + "\n"
+HEAD = PARAMS.read_text().split("\nbaselines:\n")[0] + "\n"
 NO_PICTURES = "pictures:\n  weights: {}\n"
 ONE_BASELINE = "baselines:\n  nb: {class: GaussianNB}\n"
 
@@ -272,13 +272,6 @@ def test_all_mistakes_of_all_sections_are_reported_at_once(edited_params: Edit) 
 
 
 # The stage
-
-
-def test_the_documentation_quotes_the_message(edited_params: Edit) -> None:
-    edited_params(("    epochs: 50", "    epoch: 50"))
-    (message,) = messages()
-    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    assert any(f"check-params: {message}" in page.read_text(encoding="utf-8") for page in pages), message
 
 
 def test_the_stage_writes_the_same_file_after_every_edit(edited_params: Edit) -> None:

@@ -18,7 +18,7 @@ from stages.shared.models.keras_objects import classes_of
 from stages.shared.models.keras_objects import settings_of as keras_settings
 from stages.shared.params.mistakes import DeclarationError
 from tests.fixtures.mistakes import CLASSES, DATA, STRUCTURE, Mistake
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS, ROOT
 from tools.params_schema import ADAPTED, SUITABLE, allowed_values, schema, written
 
 FILE = ROOT / "params.schema.json"
@@ -27,7 +27,7 @@ KINDS: dict[str, tuple[Any, type]] = {
     "optimizer": (keras.optimizers, keras.optimizers.Optimizer),
 }
 UNSUITED = {*SUITABLE, *ADAPTED}
-DEFAULT = (ROOT / "params.yaml").read_text()
+DEFAULT = PARAMS.read_text()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 
 from stages.fetch.idx_files import from_folder
 from tests.fixtures.idx_files import Digits, gzipped, write
-from tests.fixtures.small_project import BASELINES, NETS, ROOT, SIDE, Project, write_digits
+from tests.fixtures.small_project import BASELINES, NETS, PARAMS, ROOT, SIDE, Project, write_digits
 from tools.libraries import locked
 
 MODELS = [*BASELINES, *NETS]
@@ -262,7 +262,7 @@ def test_official_division_and_class_names_reach_every_table(project: Project) -
 
 
 def test_a_stage_refuses_a_model_that_is_not_declared(tmp_path: Path) -> None:
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copy(PARAMS, tmp_path / "params.yaml")
     project = Project(tmp_path)
     shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
     ran = project.run("python", "-m", "stages.train_baselines", "knnn")

@@ -29,7 +29,7 @@ from stages.shared.files.datasets import save_classes
 from stages.shared.files.keras_models import load_net, save_net
 from stages.shared.files.picture_files import as_grey, read_picture
 from stages.shared.files.skops_models import load_baseline, save_baseline
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS, ROOT
 
 Pixels = NDArray[np.uint8]
 
@@ -75,7 +75,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images, labels = mnist("train")
     X = (images[:TRAIN_ROWS] / np.float32(255)).reshape(TRAIN_ROWS, -1)
     y = labels[:TRAIN_ROWS].astype(np.int64)
-    shutil.copy(ROOT / "params.yaml", folder)
+    shutil.copy(PARAMS, folder / "params.yaml")
     keras.utils.set_random_seed(1)
     net = keras.Sequential(
         [

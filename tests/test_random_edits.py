@@ -9,9 +9,9 @@ from ruamel.yaml.comments import CommentedMap
 
 from stages.check_params.structure import check_structure
 from tests.campaigns.params import ACCEPTED, FAILED, REFUSED, campaign, edited, outcome
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS
 
-DEFAULT = (ROOT / "params.yaml").read_text()
+DEFAULT = PARAMS.read_text()
 
 # The same ones every time, so that CI is stable. More: EDITS=2000 pytest tests/test_random_edits.py
 EDITS = int(os.environ.get("EDITS", "100"))

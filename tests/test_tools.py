@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 
 from stages.shared.errors import UserError
 from stages.shared.params import nets_section
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS, ROOT
 from tools import readme
 from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
@@ -22,13 +22,35 @@ from tools.quick import BATCH_SIZE, EPOCHS, ROWS, command, settings
 from tools.repository import check_repository
 
 
-def test_the_pages_contain_the_leaderboard_the_benchmark_and_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_the_pages_contain_the_leaderboard_the_benchmark_and_the_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for page, part in (
+        (readme.README, "leaderboard"),
+        (readme.PERFORMANCE, "benchmark"),
+        (readme.CONTRIBUTING, "stages"),
+    ):
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f"before\n<!-- {part} -->\nold\n<!-- /{part} -->\nafter\n")
+    readme.BENCHMARK.parent.mkdir()
+    readme.BENCHMARK.write_text("<!-- models -->\n| softmax |\n<!-- /models -->\n")
+    readme.paths.LEADERBOARD_MD.write_text("| mine |\n")
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
     pages = readme.generated()
-    assert (ROOT / "reports" / "leaderboard.md").read_text().strip() in pages[readme.README]
-    assert readme.read_part(ROOT / "reports" / "benchmark.md", "models") in pages[readme.PERFORMANCE]
-    # The figures can be from another machine or a model of the user's, the stages cannot.
-    assert pages[readme.CONTRIBUTING] == readme.CONTRIBUTING.read_text(), "run 'make readme'"
+    assert pages[readme.README] == "before\n<!-- leaderboard -->\n\n| mine |\n\n<!-- /leaderboard -->\nafter\n"
+    assert "| softmax |" in pages[readme.PERFORMANCE]
+    assert "check-params --> fetch" in pages[readme.CONTRIBUTING]
+    # In a project of one's own, pages about the notebook can be gone.
+    readme.BENCHMARK.unlink()
+    assert set(readme.generated()) == {readme.README, readme.CONTRIBUTING}
+    readme.CONTRIBUTING.unlink()
+    assert set(readme.generated()) == {readme.README}
+
+
+def test_the_stage_graph_of_the_documentation_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert readme.generated()[readme.CONTRIBUTING] == readme.CONTRIBUTING.read_text(), "run 'make readme'"
 
 
 def test_a_part_is_the_text_between_its_marks() -> None:
@@ -96,7 +118,7 @@ def test_the_quick_experiment_limits_rows_epochs_and_batches(monkeypatch: pytest
 
 
 def test_the_default_models_and_any_number_of_settings_fit_in_130_columns() -> None:
-    declared = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    declared = YAML(typ="safe").load(PARAMS.read_text())
     models = [*declared["baselines"], *declared["nets"]]
     before = {"nets": declared["nets"]}
     after = {"nets": {name: {**net, "epochs": 3, "batch_size": 7} for name, net in declared["nets"].items()}}

@@ -37,15 +37,15 @@ from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import parameter_count, predictions, score_kind
 from stages.train_nets.__main__ import main as nets_main
 from stages.train_nets.training import STEPS_AT_ONCE, batches, best_epoch, probabilities, summary, train
-from tests.fixtures.small_project import ROOT
+from tests.fixtures.small_project import PARAMS
 from tests.fixtures.synthetic import digits, pixels
 
 Images = NDArray[np.float32]
 Codes = NDArray[np.int64]
 Set = tuple[Images, Codes]
 
-NETS = check_section("nets", nets_section.Nets, read(ROOT / "params.yaml")).root
-BASELINES = check_section("baselines", baselines_section.Baselines, read(ROOT / "params.yaml")).root
+NETS = check_section("nets", nets_section.Nets, read(PARAMS)).root
+BASELINES = check_section("baselines", baselines_section.Baselines, read(PARAMS)).root
 
 PLACE = ("nets", "tiny", "optimizer")
 TINY = Net.model_validate(

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from stages.shared.errors import UserError
 from tests.fixtures.damage import overwrite, with_bits_flipped
 from tests.fixtures.small_project import ROOT, Project
-from tools.verify import Fault, verify
+from tools.verify import Fault, artifacts_without_model, verify
 
 NET = "models/nets/dense.keras"
 
@@ -203,3 +203,13 @@ def test_dvc_notices_a_change_with_a_new_modification_time_and_restores_the_file
     assert NET in project.succeed("dvc", "status").output
     assert project.repro() == ["train-nets@dense"]
     assert Path(NET).read_bytes() == before
+
+
+def test_an_artifact_whose_model_is_gone_is_named(project: Project) -> None:
+    assert artifacts_without_model() == []
+    project.edit(lambda params: params["nets"].pop("convolution"))
+    (line,) = artifacts_without_model()
+    assert line.startswith("dvc.yaml, artifacts.convolution: no stage writes models/nets/convolution.keras, because")
+    command = [sys.executable, "-P", "-m", "tools.verify"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and line in done.stderr

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.notebook import notebook_only
 from tests.fixtures.small_project import ROOT, make
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, notebook_only]
 
 EXAMPLES = ["chalk.jpg", "marker.png", "pencil.jpg"]
 

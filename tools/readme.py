@@ -1,6 +1,7 @@
 """Writes the generated parts of README.md and docs/: the leaderboard, the benchmark and the graph of the stages."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ README = Path("README.md")
 PERFORMANCE = Path("docs/performance.md")
 CONTRIBUTING = Path("docs/contributing.md")
 BENCHMARK = Path("reports/benchmark.md")
+PIPELINE = Path("dvc.yaml")
 
 
 def find_part(path: Path, text: str, name: str) -> re.Match[str]:
@@ -76,17 +78,21 @@ def stage_graph(pipeline: dict[str, dict[str, Any]]) -> str:
 
 
 def generated() -> dict[Path, str]:
-    """Return the text of each page with its generated part updated from reports/ and dvc.yaml."""
-    parts = {
-        README: ("leaderboard", paths.LEADERBOARD_MD.read_text(encoding="utf-8")),
-        PERFORMANCE: ("benchmark", read_part(BENCHMARK, "models")),
-        CONTRIBUTING: ("stages", stage_graph(YAML(typ="safe").load(Path("dvc.yaml"))["stages"])),
+    """Return the text of each page with its generated part updated from reports/ and dvc.yaml.
+
+    Pages that are gone, or whose source is, are left out.
+    """
+    parts: dict[Path, tuple[str, Path, Callable[[Path], str]]] = {
+        README: ("leaderboard", paths.LEADERBOARD_MD, lambda path: path.read_text(encoding="utf-8")),
+        PERFORMANCE: ("benchmark", BENCHMARK, lambda path: read_part(path, "models")),
+        CONTRIBUTING: ("stages", PIPELINE, lambda path: stage_graph(YAML(typ="safe").load(path)["stages"])),
     }
     pages = {}
-    for page, (name, content) in parts.items():
-        text = page.read_text(encoding="utf-8")
-        start, end = find_part(page, text, name).span(1)
-        pages[page] = f"{text[:start]}\n{content.strip()}\n\n{text[end:]}"
+    for page, (name, source, content) in parts.items():
+        if page.is_file() and source.is_file():
+            text = page.read_text(encoding="utf-8")
+            start, end = find_part(page, text, name).span(1)
+            pages[page] = f"{text[:start]}\n{content(source).strip()}\n\n{text[end:]}"
     return pages
 
 

@@ -78,6 +78,21 @@ def verify() -> list[Fault]:
     return faults
 
 
+def artifacts_without_model() -> list[str]:
+    """Return a sentence for each artifact in dvc.yaml whose file no stage writes.
+
+    GTO would register versions of it, and `dvc artifacts get` would find no file.
+    """
+    repo = _open_repository()
+    written = {Path(out.def_path) for out in repo.index.outs}
+    return [
+        f"dvc.yaml, artifacts.{name}: no stage writes {artifact.path}, because params.yaml does not declare this "
+        "model; declare it, or delete the artifact"
+        for name, artifact in repo.artifacts.read().get("dvc.yaml", {}).items()
+        if Path(artifact.path) not in written
+    ]
+
+
 def _hashes(root: Path, out: "Output", cache: "HashFileDB", *, listed: bool) -> tuple[dict[Path, str], dict[Path, str]]:
     """Map the paths of an output to their MD5 in dvc.lock, and to their MD5 in the workspace.
 
@@ -111,8 +126,8 @@ def _open_repository() -> "Repo":
 
 
 def main() -> None:
-    """Verify, and fail with one line per file that differs."""
-    if faults := verify():
+    """Verify, and fail with one line per file that differs and per artifact without a model."""
+    if faults := [*verify(), *artifacts_without_model()]:
         raise UserError("\n".join(map(str, faults)))
     console.say("verify: the workspace matches dvc.lock, and the cache is intact")
 

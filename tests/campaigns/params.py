@@ -27,6 +27,7 @@ from stages.shared.params.yaml_file import PARAMS, plain, read
 from stages.shared.process.console import progress
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / "tests" / "fixtures" / "params.yaml"
 
 ACCEPTED, REFUSED, FAILED = "accepted", "refused", "failed"
 MESSAGE = re.compile(r"params\.yaml(, line \d+)?:? \S.*")
@@ -68,7 +69,7 @@ class Outcome(NamedTuple):
 
 
 def campaign(n: int) -> dict[str, Any]:
-    """Check n random edits of the default params.yaml.
+    """Check n random edits of the notebook's params.yaml.
 
     Returns
     -------
@@ -76,7 +77,7 @@ def campaign(n: int) -> dict[str, Any]:
         edits, accepted, refused: counts; `went_wrong`, texts: each edit that ended otherwise, and how.
     """
     start_tensorflow()
-    default = (ROOT / PARAMS).read_text(encoding="utf-8")
+    default = NOTEBOOK.read_text(encoding="utf-8")
     counts: Counter[str] = Counter()
     wrong: list[str] = []
     check = make_check()
