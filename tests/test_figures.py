@@ -374,6 +374,13 @@ def test_titles_fit(length: int) -> None:
     check_layout(weight_map_figure(np.ones((1, 28, 28)), title="W" * length))
 
 
+@pytest.mark.parametrize("width", range(100, 220, 4))
+def test_a_line_is_cut_only_in_the_smallest_letters(width: int) -> None:
+    text, size = fitted("normal colon mucosa", width, 9.0)
+    assert text_width(text, size) <= 1.02 * width
+    assert text == "normal colon mucosa" or size == 6.5
+
+
 def test_drawing_neither_uses_nor_changes_the_users_settings() -> None:
     before = dict(matplotlib.rcParams)
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "text.usetex": True}):

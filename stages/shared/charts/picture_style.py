@@ -188,6 +188,8 @@ def fitted(text: str, width: float, size: float, *, bold: bool = False, smallest
     size = max(smallest, size * width / needed)
     # Hinting makes small letters wider than in proportion.
     room = width * 1.02
+    while size > smallest and text_width(text, size, bold=bold) > room:
+        size = max(smallest, size - 0.1)
     lengths = range(1, len(text) + 1)
     length = bisect_right(lengths, room, key=lambda n: text_width(shortened(text, n), size, bold=bold))
     return shortened(text, max(length, 1)), size
