@@ -272,7 +272,7 @@ def test_selecting_a_model_shows_all_of_its_errors_and_a_cell_those_of_the_cell(
     Select(opened.find("#predicted")).select_by_visible_text(NAMES[1])
     pairs = shown(opened)
     assert set(pairs) == {(NAMES[1], NAMES[1])}
-    assert f"shown are the {len(pairs)} that another model misclassifies" in opened.find("#errors-count").text
+    assert f"; {len(pairs)} that another model misclassifies are shown." in opened.find("#errors-count").text
     opened.press("#any", Keys.ENTER)
     assert "misclassifies." in opened.find("#errors-count").text
     assert not opened.find("#any").is_displayed()

@@ -232,7 +232,7 @@ function showGallery(name) {
   const of = actual === null ? "" : ` of class ${data.classes[actual]}`;
   const as = predicted === null ? "misclassifies" : `predicts as ${data.classes[predicted]}`;
   let sentence = `${images(found)}${of} that ${name} ${as}`;
-  if (correct) sentence += `; shown are the ${shown.length.toLocaleString("en")} that another model misclassifies`;
+  if (correct) sentence += `; ${shown.length.toLocaleString("en")} that another model misclassifies are shown`;
   else if (shown.length < found) {
     sentence += `; ${shown.length.toLocaleString("en")} are shown, as this page stays below 1 MB`;
   }
