@@ -85,14 +85,15 @@ def as_table(rows: Sequence[Answer]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
-def as_json(rows: Sequence[Answer]) -> str:
-    """Format a JSON list of objects with the keys file, class, probabilities, notes and error."""
+def as_json(rows: Sequence[Answer], preparation: str) -> str:
+    """Format a JSON list of objects with the keys file, class, probabilities, preparation, notes and error."""
     objects = [
         {
             "file": row.file,
             "class": row.class_,
             "probabilities": row.probabilities
             and {name: round(value, JSON_DECIMALS) for name, value in row.probabilities.items()},
+            "preparation": preparation,
             "notes": row.notes,
             "error": row.error,
         }

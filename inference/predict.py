@@ -23,6 +23,12 @@ def main() -> None:
     parser.add_argument(
         "--show", metavar="FOLDER", type=Path, help="save the images that the model receives to this folder, as PNG"
     )
+    parser.add_argument(
+        "--preparation",
+        choices=("mnist", "as-is"),
+        help="how to prepare the pictures: crop, scale and centre them as MNIST's digits were, or only resize them "
+        "(default: as declared with the data set of the model, else mnist)",
+    )
     arguments = parser.parse_args()
 
     # Imports are ordered so that --help and mistakes in the command line are answered at once.
@@ -47,25 +53,33 @@ def main() -> None:
     from PIL import Image
 
     from inference.answers import answers, as_json, as_table, enlarged, image_names, unreadable
-    from inference.prepare_image import prepare
+    from inference.prepare_picture import DESCRIPTIONS, prepare
     from inference.trained_model import load
+    from stages.shared.files.datasets import Preparation
     from stages.shared.files.whole_files import replacing
 
     model = load(source)
+    preparation = model.preparation or Preparation()
+    if arguments.preparation:
+        preparation = preparation._replace(name=arguments.preparation)
+    elif model.preparation is None:
+        print(
+            f"predict: nothing tells how the images of {arguments.model} were prepared, assuming as MNIST's; if they "
+            "were not, add --preparation as-is",
+            file=sys.stderr,
+        )
     rows, readable, images, notes = {}, [], [], []
     for path in found.files:
         try:
-            picture = read_picture(path)
-            prepared = prepare(picture.grey, model.side, str(path))
+            picture = read_picture(path, preparation.transparent if preparation.name == "as-is" else None)
+            prepared = prepare(picture.grey, model.side, preparation, str(path))
         except UserError as error:
             errors.append(str(error))
             rows[path] = unreadable(path, str(error))
             continue
         readable.append(path)
         images.append(prepared.image)
-        lines = ["lines or a frame removed"] if prepared.lines else []
-        several = [f"perhaps {prepared.shapes} digits: separate shapes, read as one"] if prepared.shapes > 1 else []
-        notes.append([*picture.notes, *lines, *several])
+        notes.append([*picture.notes, *prepared.notes])
     if show is not None:
         for name, image in zip(image_names(readable), images, strict=True):
             with replacing(show / name) as temporary:
@@ -75,9 +89,10 @@ def main() -> None:
         rows.update(zip(readable, answers(readable, predicted, model.names, notes), strict=True))
     in_order = [rows[path] for path in found.files]
     if arguments.json:
-        print(as_json(in_order))
+        print(as_json(in_order, preparation.name))
     elif readable:
         print(as_table(in_order))
+        print(f"\npreparation: {preparation.name} ({DESCRIPTIONS[preparation.name]})")
     if errors:
         raise UserError("\n".join(errors))
 

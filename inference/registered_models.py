@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stages.shared.errors import UserError, one_line, unknown_name
-from stages.shared.files.paths import CLASSES
+from stages.shared.files.paths import CLASSES, PREPARATION
 
 # FOLDER: comes first if dvc.yaml is not at the root of the repository.
 NAME = re.compile(r"(?P<artifact>([\w./-]+:)?[\w/-]+)(@(?P<version>latest|v\d[\w.+-]*)|#(?P<stage>[\w/-]+))?")
@@ -135,8 +135,8 @@ def _registered(repo: str | None) -> dict[str, str] | None:
     return {f"{artifact}{asked}": artifact for artifact, asked in names}
 
 
-def fetch(registered: Registered, folder: Path) -> tuple[Path, Path]:
-    """Fetch the file of an artifact, and the class names of the data that it was trained on.
+def fetch(registered: Registered, folder: Path) -> Path:
+    """Fetch the file of an artifact; also classes.json and preparation.json of its commit, if they are available.
 
     Parameters
     ----------
@@ -147,10 +147,8 @@ def fetch(registered: Registered, folder: Path) -> tuple[Path, Path]:
 
     Returns
     -------
-    model : Path
+    Path
         The model file.
-    classes : Path
-        The classes.json of the same commit; the file does not exist if it is not available.
 
     Raises
     ------
@@ -169,11 +167,11 @@ def fetch(registered: Registered, folder: Path) -> tuple[Path, Path]:
     try:
         artifact = artifacts_show(name, version=version, stage=stage, repo=repo)
         files = DVCFileSystem(repo, rev=artifact["rev"], subrepos=True)
-        model, classes = folder / Path(artifact["path"]).name, folder / CLASSES.name
+        model = folder / Path(artifact["path"]).name
         files.get_file(Path(artifact["path"]).as_posix(), str(model))
-        # Optional: without class names, the model predicts class codes.
-        with suppress(DvcException, OSError):
-            files.get_file(Path(folder_of_project, CLASSES).as_posix(), str(classes))
+        for path in (CLASSES, PREPARATION):
+            with suppress(DvcException, OSError):
+                files.get_file(Path(folder_of_project, path).as_posix(), str(folder / path.name))
     except ArtifactNotFoundError:
         listing = f"gto show --repo {repo}" if repo else "gto show"
         raise UserError(
@@ -205,7 +203,7 @@ def fetch(registered: Registered, folder: Path) -> tuple[Path, Path]:
         raise UserError(f"{source} is not a Git repository, so it has no registered artifacts") from None
     except (DvcException, OSError) as error:
         raise UserError(f"cannot fetch the artifact '{registered}' from {source}: {one_line(_cause(error))}") from error
-    return model, classes
+    return model
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -14,6 +14,7 @@ from inference.find_model import NET, require_model_file
 from inference.registered_models import Registered, fetch
 from stages.shared.errors import UserError, one_line
 from stages.shared.files import paths
+from stages.shared.files.datasets import Preparation, load_preparation
 from stages.shared.files.predictions import Predictions
 from stages.shared.files.text_files import load_json
 
@@ -34,12 +35,15 @@ class Model(NamedTuple):
         Height and width of its images in pixels.
     names : list of str
         Class names in the order of their codes.
+    preparation : Preparation or None
+        How the images that it was trained on were prepared; None if it is not known.
     predict : callable
         Takes images, float32, shape (n, side, side) with n >= 1, 0-1; returns `Predictions`.
     """
 
     side: int
     names: list[str]
+    preparation: Preparation | None
     predict: Predict
 
 
@@ -52,20 +56,21 @@ def load(source: Path | Registered) -> Model:
         It cannot be fetched or loaded, or does not take images.
     """
     if isinstance(source, Path):
-        return load_file(source, paths.CLASSES)
+        return load_file(source, paths.SPLIT.folder)
     with tempfile.TemporaryDirectory() as folder:
-        return load_file(*fetch(source, Path(folder)))
+        return load_file(fetch(source, Path(folder)), Path(folder))
 
 
-def load_file(path: Path, classes: Path) -> Model:
+def load_file(path: Path, data: Path) -> Model:
     """Load a model file.
 
     Parameters
     ----------
     path : Path
         A .keras or .skops file.
-    classes : Path
-        The classes.json of its data; if it is missing or does not fit the model, names are class codes.
+    data : Path
+        Folder with the classes.json and preparation.json of its data. If classes.json is missing or does not fit the
+        model, names are class codes, and the preparation is not known.
 
     Raises
     ------
@@ -84,7 +89,15 @@ def load_file(path: Path, classes: Path) -> Model:
         except Exception as error:  # of many types: a file can hold any numbers, and memory can run out
             raise UserError(f"{path} cannot predict: {one_line(error) or type(error).__name__}") from error
 
-    return Model(side, _class_names(classes, side, count), predict_or_explain)
+    names = _class_names(data / paths.CLASSES.name, side, count)
+    preparation = data / paths.PREPARATION.name
+    known = names is not None and preparation.is_file()
+    return Model(
+        side,
+        names or [str(code) for code in range(count)],
+        load_preparation(preparation) if known else None,
+        predict_or_explain,
+    )
 
 
 def _load_net(path: Path) -> tuple[int, int, Predict]:
@@ -144,9 +157,9 @@ def _load_baseline(path: Path) -> tuple[int, int, Predict]:
     return side, count, predict
 
 
-def _class_names(classes: Path, side: int, count: int) -> list[str]:
+def _class_names(classes: Path, side: int, count: int) -> list[str] | None:
     if classes.is_file():
         facts = load_json(classes)
         if len(facts["names"]) == count and facts["height"] == facts["width"] == side:
             return [str(name) for name in facts["names"]]
-    return [str(code) for code in range(count)]
+    return None

@@ -269,6 +269,7 @@ def test_a_damaged_binary_file(damage: str, load: Callable[[], object]) -> None:
         ("models/facts/x.json", b'{"parametres": 1}', lambda: load_facts("x")),
         ("data/split/classes.json", b'{"mames": []}', datasets.load_classes),
         ("data/split/classes.json", b'{"names": [], "height": 3}', datasets.load_image_size),
+        ("data/split/preparation.json", b'{"name": "as-is"}', datasets.load_preparation),
         ("data/raw/division.json", b"[1]", datasets.load_raw),
         ("a.npy", b"\x93NUMPY\x01\0\x08\0{'descr(", _array),
         ("a.npy", b"PK\x05\x06" + bytes(18), _array),

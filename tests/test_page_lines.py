@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from inference.like_mnist import prepare
 from inference.page_lines import without_lines
-from inference.prepare_image import prepare
 from stages.shared.errors import UserError
 from stages.shared.files.picture_files import read_picture
 from tests.fixtures.small_project import ROOT

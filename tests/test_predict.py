@@ -20,14 +20,14 @@ from PIL.PngImagePlugin import PngInfo
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from inference.like_mnist import prepare
 from inference.predict import main
-from inference.prepare_image import prepare
 from stages.fetch.idx import read_images, read_labels
 from stages.shared.errors import UserError
 from stages.shared.files import paths
-from stages.shared.files.datasets import save_classes
+from stages.shared.files.datasets import Preparation, save_classes, save_preparation
 from stages.shared.files.keras_models import load_net, save_net
-from stages.shared.files.picture_files import as_grey, read_picture
+from stages.shared.files.picture_files import as_grey, make_square, read_picture
 from stages.shared.files.skops_models import load_baseline, save_baseline
 from tests.fixtures.small_project import PARAMS, ROOT
 
@@ -91,6 +91,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         save_classes([f"digit {digit}" for digit in range(10)], 28, 28)
+        save_preparation(Preparation())
         save_net("mlp-48", net)
         save_baseline("knn", KNeighborsClassifier(3).fit(X, y))
         save_baseline("svc-rbf", SVC(C=5).fit(X, y))
@@ -303,7 +304,7 @@ def test_the_table_has_class_probability_and_runner_up(predict: Callable[..., Ra
     assert lines[0].split() == ["file", "class", "probability", "runner-up", "note"]
     assert lines[1].startswith(f"{two}      digit 2  1.0000       digit 0 (0.0000)")
     assert lines[2].endswith("  perhaps 2 digits: separate shapes, read as one")
-    assert len(lines) == 3
+    assert lines[3:] == ["", "preparation: mnist (cropped, scaled and centred, as MNIST's digits were)"]
     assert not ran.errors
     assert not ran.notes
 
@@ -316,11 +317,18 @@ def test_removed_lines_are_noted(predict: Callable[..., Ran], tmp_path: Path) ->
 
 def test_the_probabilities_of_a_model_without_them_are_empty(predict: Callable[..., Ran], tmp_path: Path) -> None:
     two = save_png(tmp_path, 1 - drawn())
-    heading, line = predict("svc-rbf", two).table.splitlines()
+    heading, line, *_ = predict("svc-rbf", two).table.splitlines()
     assert heading.split() == ["file", "class", "probability", "runner-up"]
     assert line == f"{two}  digit 2"
     assert json.loads(predict("svc-rbf", two, "--json").table) == [
-        {"file": str(two), "class": "digit 2", "probabilities": None, "notes": [], "error": None}
+        {
+            "file": str(two),
+            "class": "digit 2",
+            "probabilities": None,
+            "preparation": "mnist",
+            "notes": [],
+            "error": None,
+        }
     ]
 
 
@@ -525,7 +533,7 @@ def test_a_bad_picture_is_one_message_and_the_others_are_predicted(predict: Call
         (str(file), None, error) for file, error in zip(files, ran.errors, strict=False)
     ]
     assert (last["class"], last["error"]) == ("digit 2", None)
-    assert len(predict("knn", *files).table.splitlines()) == 2
+    assert len(predict("knn", *files).table.splitlines()) == 4, "the heading, one picture, a blank and the preparation"
     assert predict("knn", files[0]).table == ""
 
 
@@ -536,7 +544,7 @@ def test_a_small_file_that_inflates_takes_little_memory(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from inference.prepare_image import prepare\n"
+        "from inference.like_mnist import prepare\n"
         "from stages.shared.files.picture_files import read_picture\n"
         "from stages.shared.process.run import peak_memory\n"
         "try:\n"
@@ -793,6 +801,9 @@ def registry(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         (folder / "data" / "split" / "classes.json").write_text(
             json.dumps({"names": list(names), "height": 28, "width": 28})
         )
+        if version == "v1.1.0":  # an older version has no such file
+            recorded = Preparation("as-is", inverted=True)._asdict()
+            (folder / "data" / "split" / "preparation.json").write_text(json.dumps(recorded))
         run(dvc, "add", "--quiet", "models/model.skops", "data/split")
         run("git", "add", "--all")
         run("git", "commit", "--quiet", "--message", version)
@@ -810,7 +821,7 @@ def test_an_artifact_is_fetched_by_version_or_stage(
     two = save_png(tmp_path, 1 - drawn())
 
     def found(model: str, *more: str) -> tuple[str, bool]:
-        ran = predict(model, two, "--json", *more)
+        ran = predict(model, two, "--json", "--preparation", "mnist", *more)
         assert not ran.errors
         (row,) = json.loads(ran.table)
         return row["class"], row["probabilities"] is not None
@@ -824,6 +835,18 @@ def test_an_artifact_is_fetched_by_version_or_stage(
     assert found("digits@v1.0.0") == first
     assert found("digits@latest") == second
     assert found("digits#prod") == first
+
+    # The preparation belongs to the version, too; of the first one nothing is known.
+    shown, shown_first = tmp_path / "shown", tmp_path / "shown-first"
+    ran = predict("digits@latest", two, "--show", shown)
+    assert ran.table.splitlines()[-1].startswith("preparation: as-is")
+    assert ran.notes == ""
+    fed = np.asarray(Image.open(shown / "two.fed.png"))[5::10, 5::10]
+    resized = make_square(drawn(), 28, "pad")
+    np.testing.assert_allclose(fed / 255, resized, atol=0.01)
+    ran = predict("digits@v1.0.0", two, "--show", shown_first)
+    assert ran.table.splitlines()[-1].startswith("preparation: mnist")
+    assert "digits@v1.0.0" in ran.notes and "--preparation as-is" in ran.notes
 
 
 def test_an_artifact_that_does_not_exist(

@@ -10,15 +10,19 @@ def main() -> None:
     """Read, check and write the data set; if a check fails, nothing is written."""
     from stages.fetch import sources
     from stages.fetch.checks import check_classes, check_sums, size
-    from stages.fetch.grey_values import notes, to_bytes
-    from stages.shared.files.datasets import save_raw
+    from stages.fetch.grey_values import edges, notes, to_bytes
+    from stages.shared.files.datasets import Preparation, save_raw
     from stages.shared.params import fetch_section as params
     from stages.shared.process.console import say
 
     settings = params.load()
     source, shown = sources.fetch(settings)
     classes = check_classes(source.labels, shown)
-    raw = source._replace(images=to_bytes(source.images, settings, shown))
+    images = to_bytes(source.images, settings, shown)
+    preparation = Preparation(
+        settings.preparation, settings.inverted, settings.square, settings.transparent, edges(images) / 255
+    )
+    raw = source._replace(images=images, preparation=preparation)
     if settings.sha256 is not None:
         check_sums({"images": raw.images, "labels": raw.labels}, settings.sha256.model_dump(), shown)
     save_raw(raw)

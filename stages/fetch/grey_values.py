@@ -14,6 +14,9 @@ LIGHT = 0.6 * 255  # of the edges' median: paper is lighter than that, black gro
 # Vertical spread of the ink / horizontal spread: MNIST has 1.45, transposed 0.69.
 WIDE, WIDE_EMNIST = 0.8, 1.0
 SAMPLE = 10_000  # images
+INK = 0.25 * 255  # lower grey values are not part of a drawing
+# Longer side of the drawing / side of the image: MNIST has 0.71.
+SMALLEST, LARGEST = 0.6, 0.8
 
 
 def to_bytes(values: NDArray[Any], settings: Fetch, source: str) -> NDArray[np.uint8]:
@@ -91,18 +94,17 @@ def notes(
         )
     if train_rows is not None:
         train, test = images[:train_rows], images[train_rows:]
-        if min(train.max(), test.max()) <= images.max() / 2 or (_edges(train) > LIGHT) != (_edges(test) > LIGHT):
+        if min(train.max(), test.max()) <= images.max() / 2 or (edges(train) > LIGHT) != (edges(test) > LIGHT):
             yield (
                 "the two parts of the data set differ: the largest grey value and the median at the edges are "
-                f"{train.max()} and {_edges(train):g} of 255 in the training part, {test.max()} and {_edges(test):g} "
+                f"{train.max()} and {edges(train):g} of 255 in the training part, {test.max()} and {edges(test):g} "
                 "in the test part; convert one of them, since fetch.max_value and fetch.inverted apply to both"
             )
             return
-    edges = _edges(images)
-    if edges > LIGHT:
+    if edges(images) > LIGHT:
         yield (
-            f"the ground is light (the median at the edges is {edges:g} of 255); if these are dark digits on a light "
-            f"ground, set fetch.inverted: {str(not settings.inverted).lower()}"
+            f"the ground is light (the median at the edges is {edges(images):g} of 255); if these are dark digits on a "
+            f"light ground, set fetch.inverted: {str(not settings.inverted).lower()}"
         )
         return
     sample = _sample(images)
@@ -112,16 +114,31 @@ def notes(
             "the images are wider than high, and handwriting is not; if they lie on their side, as EMNIST's do, set "
             f"fetch.transposed: {str(not settings.transposed).lower()}"
         )
+    extent = _extent(sample)
+    if settings.preparation == "mnist" and not SMALLEST <= extent <= LARGEST:
+        yield (
+            f"the drawings take {extent:.0%} of the height or width of the images, MNIST's digits 71%; if they were "
+            "not scaled and centred as these, set fetch.preparation: as-is, so that inference.predict does not do so"
+        )
 
 
 def _sample(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return images[:: math.ceil(len(images) / SAMPLE)]
 
 
-def _edges(images: NDArray[np.uint8]) -> float:
+def edges(images: NDArray[np.uint8]) -> float:
     """Return the median grey value of the pixels at the edges, 0-255."""
     sample = _sample(images)
     return float(np.median(np.concatenate([sample[:, [0, -1]], sample[:, :, [0, -1]].transpose(0, 2, 1)])))
+
+
+def _extent(images: NDArray[np.uint8]) -> float:
+    """Return the median of the longer sides of what is drawn, as a fraction of the side of the images."""
+    sides = []
+    for image in images[:: math.ceil(len(images) / 1000)]:
+        rows, columns = np.nonzero(image > INK)
+        sides.append(int(max(np.ptp(rows), np.ptp(columns))) + 1 if len(rows) else 0)
+    return float(np.median(sides)) / images.shape[1]
 
 
 def _spread(sums: NDArray[Any]) -> float:

@@ -10,7 +10,7 @@ def main() -> None:
     from stages.normalise_and_split.duplicates import count_duplicates, describe
     from stages.normalise_and_split.normalise import encode, normalise
     from stages.normalise_and_split.split import divide
-    from stages.shared.files.datasets import SETS, load_raw, save_classes, save_set
+    from stages.shared.files.datasets import SETS, load_raw, save_classes, save_preparation, save_set
     from stages.shared.files.paths import DUPLICATES
     from stages.shared.files.text_files import save_json
     from stages.shared.params import split_section as params
@@ -31,6 +31,7 @@ def main() -> None:
     for name, rows in zip(SETS, division, strict=True):
         save_set(name, normalise(np.asarray(raw.images[rows])), codes[rows])
     save_classes(names, *raw.images.shape[1:])
+    save_preparation(raw.preparation)
     counts = count_duplicates(raw.images, codes, division)
     save_json(DUPLICATES, counts)
     sizes = ", ".join(f"{len(rows):,} {name}" for name, rows in zip(SETS, division, strict=True))

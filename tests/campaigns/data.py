@@ -22,8 +22,11 @@ import numpy as np
 
 from stages.fetch import download
 from stages.fetch.__main__ import main as fetch
+from stages.fetch.grey_values import edges
 from stages.shared.errors import UserError
+from stages.shared.files.datasets import Preparation
 from stages.shared.files.paths import RAW
+from stages.shared.files.text_files import DECIMALS
 from stages.shared.process.console import progress
 from tests.fixtures.damage import with_bits_flipped
 from tests.fixtures.idx_files import NAMES, Digits, digits, gzipped, idx_images, idx_labels, write
@@ -31,7 +34,7 @@ from tests.fixtures.loopback import Answer, Loopback
 
 SEED = 5
 PAGE = b"<!DOCTYPE html>\n<title>Log in</title>\n"
-OLDER = {"images.npy": b"files", "labels.npy": b"of an", "division.json": b"earlier run"}
+OLDER = {"images.npy": b"files", "labels.npy": b"of an", "division.json": b"earlier", "preparation.json": b"run"}
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = NAMES
 
 Chance = random.Random
@@ -337,8 +340,12 @@ def _raw_files(data: Digits) -> dict[str, bytes]:
         stream = io.BytesIO()
         np.save(stream, array)
         files[f"{name}.npy"] = stream.getvalue()
-    division = {"rows": len(data.labels), "train_rows": data.train_rows}
-    return {**files, "division.json": json.dumps(division, indent=2).encode() + b"\n"}
+    contents = {
+        "division": {"rows": len(data.labels), "train_rows": data.train_rows},
+        "preparation": Preparation(edges=round(edges(data.images) / 255, DECIMALS))._asdict(),
+    }
+    texts = {f"{name}.json": json.dumps(content, indent=2).encode() + b"\n" for name, content in contents.items()}
+    return {**files, **texts}
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.find_model import find
-from inference.prepare_image import prepare
+from inference.like_mnist import prepare
 from inference.trained_model import load
 from stages.fetch.idx import read_images, read_labels
 from stages.shared.errors import UserError

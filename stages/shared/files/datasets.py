@@ -8,12 +8,41 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.shared.files.paths import CLASSES, RAW, RAW_DIVISION, RAW_IMAGES, RAW_LABELS, SPLIT
+from stages.shared.files.paths import (
+    CLASSES,
+    PREPARATION,
+    RAW,
+    RAW_DIVISION,
+    RAW_IMAGES,
+    RAW_LABELS,
+    RAW_PREPARATION,
+    SPLIT,
+)
 from stages.shared.files.text_files import load_json, save_json
 from stages.shared.files.whole_files import locked, reading, replacing
 
 SetName = Literal["train", "validation", "test"]
 SETS: tuple[SetName, ...] = ("train", "validation", "test")
+
+
+class Preparation(NamedTuple):
+    """How a picture becomes an image like those of a data set, for prediction.
+
+    Attributes
+    ----------
+    name : {"mnist", "as-is"}
+        `fetch.preparation` of params.yaml.
+    inverted, square, transparent : bool, str, str
+        The settings of these names in section `fetch`, with which the source became the data set.
+    edges : float
+        Median grey value of the pixels at the edges of the images, 0 black to 1 white.
+    """
+
+    name: Literal["mnist", "as-is"] = "mnist"
+    inverted: bool = False
+    square: Literal["pad", "crop", "stretch"] = "pad"
+    transparent: Literal["white", "black"] = "white"
+    edges: float = 0.0
 
 
 class Raw(NamedTuple):
@@ -28,20 +57,24 @@ class Raw(NamedTuple):
         uint8 if all labels are integers in 0-255, int64 for other integers, else fixed-width strings.
     train_rows : int or None
         Number of official training rows; None if the data set has no official division.
+    preparation : Preparation
+        How a picture becomes an image like these.
     """
 
     images: NDArray[Any]
     labels: NDArray[Any]
     train_rows: int | None
+    preparation: Preparation = Preparation()
 
 
 def save_raw(raw: Raw) -> None:
-    """Write a fetched data set to data/raw: all three files or none, even if several processes do so at once."""
+    """Write a fetched data set to data/raw: all four files or none, even if several processes do so at once."""
     division = {"rows": len(raw.labels), "train_rows": raw.train_rows}
     # The files are renamed only when all of them are written.
     with locked(RAW), replacing(RAW_IMAGES) as images, replacing(RAW_LABELS) as labels:
         _write_array(images, raw.images)
         _write_array(labels, raw.labels)
+        save_preparation(raw.preparation, RAW_PREPARATION)
         save_json(RAW_DIVISION, division)
 
 
@@ -54,7 +87,7 @@ def load_raw() -> Raw:
         A file is missing or damaged.
     """
     division = load_json(RAW_DIVISION, "train_rows")
-    return Raw(load_raw_images(), load_array(RAW_LABELS), division["train_rows"])
+    return Raw(load_raw_images(), load_array(RAW_LABELS), division["train_rows"], load_preparation(RAW_PREPARATION))
 
 
 def load_raw_images() -> NDArray[np.uint8]:
@@ -108,6 +141,23 @@ def load_image_size() -> tuple[int, int]:
     """Read the height and width of the images in pixels."""
     content = load_json(CLASSES, "height", "width")
     return int(content["height"]), int(content["width"])
+
+
+def save_preparation(preparation: Preparation, path: Path = PREPARATION) -> None:
+    """Write how a picture becomes an image like those of the data set."""
+    save_json(path, preparation._asdict())
+
+
+def load_preparation(path: Path = PREPARATION) -> Preparation:
+    """Read how a picture becomes an image like those of the data set.
+
+    Raises
+    ------
+    UserError
+        The file is missing or damaged.
+    """
+    content = load_json(path, *Preparation._fields)
+    return Preparation(**{field: content[field] for field in Preparation._fields})
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:

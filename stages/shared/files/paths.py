@@ -29,9 +29,12 @@ RAW = Path("data/raw")
 RAW_IMAGES = RAW / "images.npy"
 RAW_LABELS = RAW / "labels.npy"
 RAW_DIVISION = RAW / "division.json"
+RAW_PREPARATION = RAW / "preparation.json"
 SPLIT = NamedFiles(Path("data/split"), ".npy")  # "train/images", "train/labels", "validation/images", ...
 CLASSES = Path("data/split/classes.json")
 DUPLICATES = Path("data/split/duplicates.json")
+# Not in classes.json, on which training depends: another preparation trains nothing again.
+PREPARATION = Path("data/split/preparation.json")
 
 # One file per model.
 BASELINES = NamedFiles(Path("models/baselines"), ".skops")

@@ -104,9 +104,9 @@ def find_pictures(places: Iterable[str]) -> Found:
     return found
 
 
-def read_picture(path: Path) -> Picture:
-    """Read a picture as grey values; parameters and errors as for `decode`."""
-    grey, frames = decode(path, as_grey)
+def read_picture(path: Path, ground: Ground | None = None) -> Picture:
+    """Read a picture as grey values; parameters and errors as for `decode` and `as_grey`."""
+    grey, frames = decode(path, lambda image: as_grey(image, ground))
     return Picture(grey, [f"first of {frames} frames"] if frames > 1 else [])
 
 

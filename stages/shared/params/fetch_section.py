@@ -73,6 +73,10 @@ class Fetch(Settings):
     transposed: bool = False
     """Whether the source has images that are transposed, as EMNIST's; they are stored upright."""
 
+    preparation: Literal["mnist", "as-is"] = "mnist"
+    """How inference.predict prepares pictures: "mnist" crops, scales and centres digits as MNIST's were; "as-is" only
+    resizes pictures, for images that were not prepared so."""
+
     sha256: Checksums | None = None
     """Expected checksums of the arrays."""
 

@@ -129,6 +129,12 @@ def find_ink(grey: Grey) -> tuple[Grey, float] | None:
     return np.maximum(signed, 0), noise
 
 
+def extent(grey: Grey) -> int:
+    """Return the longer side of what is drawn in a picture, in pixels; 0 if nothing is."""
+    found = find_ink(grey)
+    return 0 if found is None else max(found[0][_extents(found[0] > EDGE * found[0].max())].shape)
+
+
 def _shrink(grey: Grey) -> Grey:
     factor = MAX_SIDE / max(grey.shape)
     if factor >= 1:
