@@ -104,7 +104,7 @@ def test_a_release_can_be_fetched_by_version_and_stage(
         release("mlp-48", "v1.1.0")
     project.succeed("git", "commit", "--quiet", "--allow-empty", "--message", "later")
     project.succeed("git", "push", "--quiet", "origin", "main")
-    with pytest.raises(UserError, match=r"mlp-48@v1\.0\.0 is another commit already"):
+    with pytest.raises(UserError, match=r"mlp-48@v1\.0\.0 is the tag of another commit already"):
         release("mlp-48", "v1.0.0")
     assert release("mlp-48", "v1.1.0") == ["mlp-48@v1.1.0"]
     assert capsys.readouterr().out == ""
@@ -172,6 +172,12 @@ def remote_of_this_machine(project: Project) -> None:
     project.succeed("dvc", "remote", "add", "--local", "--default", "mine", "../storage")
 
 
+def pushed_to_another_remote(project: Project) -> None:
+    project.succeed("dvc", "remote", "add", "--local", "--default", "mine", "../mine")
+    trained_without_a_push(project)
+    project.succeed("dvc", "push")
+
+
 def uncommitted_remote(project: Project) -> None:
     project.succeed("dvc", "remote", "add", "--default", "--force", "storage", "/another")
 
@@ -224,12 +230,13 @@ def allowed_stages(project: Project) -> None:
         (remote_of_this_machine, r"\.dvc/config has no default remote"),
         (relative_remote, r"is relative.*dvc remote modify storage url /.*/storage$"),
         (invalid_remote, r"Unsupported URL type nosuch"),
-        (trained_without_a_push, rf"{MODEL} is not on the remote storage.*: dvc push {MODEL}$"),
-        (emptied_remote, rf"{MODEL} is not on the remote storage.*: dvc push {MODEL}$"),
+        (trained_without_a_push, rf"{MODEL} is not on the remote storage.*: dvc push --remote storage {MODEL}$"),
+        (pushed_to_another_remote, rf"{MODEL} is not on the remote storage"),
+        (emptied_remote, rf"{MODEL} is not on the remote storage.*: dvc push --remote storage {MODEL}$"),
         (committed_without_a_push, r"none of the Git remotes \(origin\).*: git push origin HEAD:main$"),
         (unborn_branch, r"HEAD of the Git remote origin.*git symbolic-ref HEAD refs/heads/main'$"),
         (origin_that_is_gone, r"git fetch: .*origin\.git"),
-        (version_of_a_colleague, r"mlp-48@v1\.0\.0 is another commit already"),
+        (version_of_a_colleague, r"mlp-48@v1\.0\.0 is the tag of another commit already"),
         (allowed_stages, r"STAGE=prod: .*'\['dev'\]'"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

@@ -66,7 +66,7 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
 
     printed = follow("walkthrough")
     # The experiments are listed with their accuracies and settings.
-    assert re.search(r"^  units-64( +[01]\.\d{4}){3}$", printed, re.MULTILINE), printed
+    assert re.search(r"^  units-64( +\*?[01]\.\d{4}){3}$", printed, re.MULTILINE), printed
     assert re.search(r"^  relu +nets\.mlp-48\.layers\.hidden\.activation=relu$", printed, re.MULTILINE), printed
     assert (project.folder / "dvc_plots" / "index.html").is_file()
     # The best one is committed completely.

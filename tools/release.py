@@ -58,7 +58,7 @@ def release(name: str, version: str, stage: str = "") -> list[str]:
             f"'gto show {full_name}' lists them"
         )
     if not registered and git("tag", "--list", version_tag):
-        raise UserError(f"{version_tag} is another commit already; 'gto show {full_name}' lists the versions")
+        raise UserError(f"{version_tag} is the tag of another commit already; 'gto show {full_name}' lists them")
     tags = []
     try:
         if not registered:
@@ -138,8 +138,8 @@ def _check_files(name: str) -> None:
             f"the results of the last commit are not those of its settings and code: {', '.join(changed)} "
             "must run again: 'dvc repro', then commit; if only files are missing: 'dvc checkout' or 'dvc pull'"
         )
-    if {"new", "missing"} & set(_dvc_status("--cloud", path).values()):
-        raise UserError(f"{path} is not on the remote {remote} ({address}): dvc push {path}")
+    if {"new", "missing"} & set(_dvc_status("--cloud", "--remote", remote, path).values()):
+        raise UserError(f"{path} is not on the remote {remote} ({address}): dvc push --remote {remote} {path}")
 
 
 def _dvc_status(*arguments: str) -> dict[str, Any]:
