@@ -279,6 +279,16 @@ def test_selecting_a_model_shows_all_of_its_errors_and_a_cell_those_of_the_cell(
     assert opened.console_errors() == []
 
 
+@SIZES
+def test_the_images_of_a_cell_are_in_view(browser: Browser, report: Path, width: int) -> None:
+    browser.open(report, width=width, drawn=DRAWN)
+    browser.run("document.documentElement.style.scrollBehavior = 'auto'")
+    browser.run("document.querySelector('#matrix td.miss button').click()")
+    box = "document.querySelector('{}').getBoundingClientRect()"
+    heading, choice = box.format("#errors-title"), box.format(".choice")
+    assert browser.run(f"{choice}.bottom") <= browser.run(f"{heading}.top") < 200
+
+
 def test_the_cells_of_the_matrix_work_by_keyboard(opened: Browser) -> None:
     assert opened.run("document.querySelectorAll('#matrix button[tabindex=\"0\"]').length") == 1
     opened.press("#matrix button[tabindex='0']", Keys.ARROW_RIGHT)
