@@ -126,7 +126,7 @@ def edit_text(file: Path, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("file", "text"),
     [
-        ("stages/shared/process/console.py", "{done:,} of {total:,}"),
+        ("stages/shared/process/console.py", "{description}: {done:,}"),
         ("stages/shared/process/run.py", "out of memory"),
         ("stages/shared/files/whole_files.py", '"""Writing files'),
         ("stages/shared/errors.py", "did you mean"),

@@ -13,6 +13,10 @@ def main() -> None:
 
     from stages.shared.models.tensorflow_startup import start_tensorflow
 
+    # pydantic looks for the source of a section in all imported modules, of which there are few before TensorFlow.
+    from stages.shared.params import nets_section, training_section
+
+    net, shared = nets_section.load_one(name), training_section.load()
     start_tensorflow()
     import keras
     import numpy as np
@@ -29,11 +33,9 @@ def main() -> None:
     from stages.shared.models.drawable_weights import net_weights
     from stages.shared.models.fourier_conv2d import plain
     from stages.shared.models.memory_estimate import build_within_memory
-    from stages.shared.params import nets_section, training_section
     from stages.shared.process import console
     from stages.train_nets.training import best_epoch, probabilities, steps, summary, train
 
-    net, shared = nets_section.load_one(name), training_section.load()
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
 
     labels, classes = load_labels("train"), len(load_classes())
