@@ -42,8 +42,8 @@ def write_results(project: Project, params: dict[str, Any], *, other: dict[str, 
             history.parent.mkdir(exist_ok=True)
             rows = [f"{k},{1 - 0.5**k},{0.5**k},{1 - 0.6**k},{0.6**k}\n" for k in range(1, epochs + 1)]
             history.write_text("epoch,accuracy,loss,val_accuracy,val_loss\n" + "".join(rows))
-    draw(project.folder / "reports" / "pictures" / "leaderboard.png", grey)
-    draw(project.folder / "reports" / "pictures" / "samples.png", 0)
+    draw(project.folder / "reports" / "pictures" / "overview" / "leaderboard.png", grey)
+    draw(project.folder / "reports" / "pictures" / "overview" / "samples.png", 0)
 
 
 def draw(path: Path, grey: int) -> None:
@@ -135,14 +135,18 @@ def test_only_what_differs_is_printed_and_drawn(project: Project, compared: Comp
     ]
     page = project.folder / "dvc_plots" / "index.html"
     assert f"open {page.relative_to(project.folder)} " in output.splitlines()[-1]
-    drawn = {"reports_history_b_csv", "reports_pictures_models_b_confusion_png", "reports_pictures_leaderboard_png"}
+    drawn = {
+        "reports_history_b_csv",
+        "reports_pictures_models_b_confusion_png",
+        "reports_pictures_overview_leaderboard_png",
+    }
     assert {*plots_of(project)} == drawn and plots_of(project)[0] == "reports_history_b_csv"
     assert sum(file.stat().st_size for file in page.parent.rglob("*") if file.is_file()) < 3e6
     # The pictures of an earlier comparison are gone.
     compared("HEAD", "added")
     assert pictures_of(project) == {
-        "HEAD_reports_pictures_leaderboard.png",
-        "added_reports_pictures_leaderboard.png",
+        "HEAD_reports_pictures_overview_leaderboard.png",
+        "added_reports_pictures_overview_leaderboard.png",
         "added_reports_pictures_models_wide_confusion.png",
     }
 
@@ -170,6 +174,7 @@ def test_the_workspace_is_compared_with_the_last_commit_by_default(project: Proj
         ["wide", "parameters", "-", "7", "-"],
     ]
     assert "workspace_reports_pictures_models_wide_confusion.png" in pictures_of(project)
+    assert compared("workspace", "HEAD") == output
 
 
 def test_the_project_may_be_a_folder_of_a_larger_repository(
@@ -196,6 +201,20 @@ def test_without_a_difference_a_sentence_says_so(project: Project, compared: Com
         "compare: HEAD and workspace have the same results; the results of edited settings come with 'dvc repro'"
     )
     assert not (project.folder / "dvc_plots").exists()
+
+
+def test_metrics_alone_may_differ(project: Project, compared: Compare) -> None:
+    (project.folder / "reports" / "metrics" / "a.json").write_text(json.dumps({"test_accuracy": 0.5}))
+    assert compared().splitlines()[-1] == "compare: no curves or pictures differ"
+
+
+def test_settings_that_cannot_be_read_are_named(project: Project, compared: Compare) -> None:
+    (project.folder / "params.yaml").write_text("nets: {a: [}")
+    with pytest.raises(UserError, match=r"^params\.yaml, line 1: not valid YAML"):
+        compared()
+    project.commit()
+    with pytest.raises(UserError, match=r"^params\.yaml of HEAD is not valid YAML"):
+        compared("HEAD", "more")
 
 
 def test_an_experiment_of_another_commit_is_compared_with_a_note(compared: Compare) -> None:

@@ -364,7 +364,7 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> Project:
     for name in ("config", ".gitignore"):
         shutil.copy(ROOT / ".dvc" / name, folder / ".dvc")
     shutil.copytree(ROOT / ".dvc" / "plots", folder / ".dvc" / "plots")
-    for part in ("history", "confusion", "pictures/models/net"):
+    for part in ("history", "confusion", "pictures/models/net", "pictures/overview"):
         (folder / "reports" / part).mkdir(parents=True)
     for step in (1, 2):
         left = 0.5**step * 0.9 ** np.arange(5)
@@ -373,7 +373,7 @@ def plots(tmp_path_factory: pytest.TempPathFactory) -> Project:
         pairs = pd.DataFrame({"actual": ["a", "b"] * 4, "predicted": ["a"] * (4 + step) + ["b"] * (4 - step)})
         pairs.to_csv(folder / "reports/confusion/net.csv", index=False)
         Image.new("RGB", (900, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/models/net/weights.png")
-        Image.new("RGB", (600, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/leaderboard.png")
+        Image.new("RGB", (600, 300), (90 * step, 120, 160)).save(folder / "reports/pictures/overview/leaderboard.png")
         project.commit()
     return project
 
@@ -411,7 +411,7 @@ def test_plots_of_two_commits_are_drawn_without_a_network(
     strokes = "[...arguments[0].querySelectorAll('.mark-line path')].map((line) => line.getAttribute('stroke'))"
     assert len(set(browser.run(strokes, curves))) == 2, "a colour a revision"
     assert {"HEAD", "HEAD~1", "predicted", "actual"} <= set(browser.run(texts, confusion))
-    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [600, 600, 900, 900]
+    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900, 900, 600, 600]
 
 
 def test_three_revisions_are_side_by_side_the_workspace_last_and_models_first(
@@ -428,7 +428,7 @@ def test_three_revisions_are_side_by_side_the_workspace_last_and_models_first(
     names = "[...document.querySelectorAll('body > div[style] > div > p')].map((name) => name.textContent)"
     assert browser.run(names) == 2 * ["HEAD~1", "HEAD", "workspace"]
     top = "document.querySelector(arguments[0]).getBoundingClientRect().top"
-    model, shared = "#reports_pictures_models_net_weights_png", "#reports_pictures_leaderboard_png"
+    model, shared = "#reports_pictures_models_net_weights_png", "#reports_pictures_overview_leaderboard_png"
     assert browser.run(top, model) < browser.run(top, shared)
     assert browser.run("document.documentElement.scrollWidth") <= 1280
 
@@ -456,7 +456,7 @@ def test_plots_of_the_workspace_are_drawn_without_a_network(browser: Browser, pl
     browser.open(page, drawn=PLOTTED)
     assert browser.console_errors() == []
     assert all(url.startswith((page.parent.as_uri(), "data:")) for url in browser.requests())
-    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [600, 900]
+    assert browser.run("[...document.images].map((picture) => picture.naturalWidth)") == [900, 600]
 
 
 def test_the_plots_page_holds_its_scripts() -> None:

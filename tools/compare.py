@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.shared.errors import UserError, unknown_name
 from stages.shared.files import paths
+from stages.shared.params.yaml_file import PARAMS, plain, read
 from stages.shared.process.console import say
 from stages.shared.process.run import run
 from tools.experiments import differences
@@ -97,10 +99,19 @@ def content(revision: Revision, path: str) -> str:
 
 def changed_settings(revisions: Sequence[Revision]) -> dict[str, list[str]]:
     """Return what differs from the settings of the first revision: name -> as for `dvc exp run -S`."""
-    yaml = YAML(typ="safe")
-    first, *others = [yaml.load(content(each, "params.yaml")) for each in revisions]
+    first, *others = [_params(each) for each in revisions]
     found = [differences(first, other) for other in others]
     return {each.name: settings for each, settings in zip(revisions[1:], found, strict=True) if settings}
+
+
+def _params(revision: Revision) -> dict[str, Any]:
+    if revision.commit is None:
+        params: dict[str, Any] = plain(read())
+        return params
+    try:
+        return YAML(typ="safe").load(content(revision, PARAMS.as_posix())) or {}
+    except YAMLError:
+        raise UserError(f"{PARAMS} of {revision.name} is not valid YAML; compare another commit") from None
 
 
 def metrics_table(revisions: Sequence[Revision], files: Sequence[str]) -> pd.DataFrame:
@@ -128,7 +139,8 @@ def drawn(files: set[str], edited: set[str]) -> list[str]:
     kept = [
         PurePosixPath(file)
         for file in files
-        if file.endswith((paths.HISTORY.suffix, paths.PICTURES.suffix)) and PurePosixPath(file).name != "curves.png"
+        if file.endswith((paths.PUBLISHED_HISTORY.suffix, paths.PICTURES.suffix))
+        and PurePosixPath(file).name != "curves.png"
     ]
     return [str(file) for file in sorted(kept, key=lambda file: (not edited & {file.stem, file.parent.name}, file))]
 
@@ -150,6 +162,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("revision", nargs="*", help="default: HEAD and workspace")
     names = list(dict.fromkeys(parser.parse_args().revision)) or ["HEAD", WORKSPACE]
+    names.sort(key=lambda name: name == WORKSPACE)  # last, as on the page
     if not 2 <= len(names) <= MOST:
         raise UserError(f"give two or three different revisions, not {len(names)}: make compare A=HEAD B=EXPERIMENT")
     check_repository()
@@ -162,7 +175,7 @@ def main() -> None:
         say(f"{name}, settings that differ from {first.name}:")
         for change in changes:
             say(f"  {change}")
-    folders = [paths.METRICS.folder, paths.HISTORY.folder, paths.PICTURES.folder]
+    folders = [paths.METRICS.folder, paths.PUBLISHED_HISTORY.folder, paths.PICTURES.folder]
     files = set[str]().union(*(differing(first, other, folders) for other in others))
     metrics = metrics_table(revisions, sorted(file for file in files if file.endswith(paths.METRICS.suffix)))
     if not metrics.empty:
@@ -173,7 +186,9 @@ def main() -> None:
         page = write_page(revisions, targets)
         size = sum(file.stat().st_size for file in OUTPUT.rglob("*") if file.is_file())
         say(f"compare: {len(targets)} curves and pictures differ: open {page} ({size / 1e6:.1f} MB with its pictures)")
-    elif metrics.empty:
+    elif not metrics.empty:
+        say("compare: no curves or pictures differ")
+    else:
         unrun = "; the results of edited settings come with 'dvc repro'" if WORKSPACE in settings else ""
         say(f"compare: {' and '.join(names)} have the same results{unrun}")
 

@@ -30,9 +30,6 @@ body { margin: 0 auto; max-width: 100rem; padding: 1rem; font-family: system-ui,
 /* Charts are drawn on white, as pictures are: in dark mode and high contrast, too. */
 @media screen and (prefers-color-scheme: dark) { body { background: #14171b; color: #e9ebee; } }
 .vega-embed svg { forced-color-adjust: none; background: #fff; }
-/* DVC sorts pictures by their folders: here those of models come first. */
-body { display: flex; flex-direction: column; }
-body > [id^="reports_pictures_"]:not([id*="_models_"]) { order: 1; }
 /* Wide plots scroll. */
 body > div { overflow: auto hidden; margin-bottom: 2rem; padding-bottom: 0.5rem; max-width: 100%; vertical-align: top; }
 body > div > p { font-weight: 600; break-after: avoid; }
