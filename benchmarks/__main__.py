@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, notebook, pipeline
+from benchmarks import edit, measure, notebook, pipeline
 from benchmarks.report import TABLE, read_report, save
 from stages.shared.errors import UserError, unknown_name
 from stages.shared.params import baselines_section, nets_section
@@ -17,7 +17,7 @@ from stages.shared.process.run import run
 SEEDS = {"fast": range(101, 111)}
 OTHER_SEEDS = range(101, 104)
 OFFICIAL = ("fast",)  # on MNIST's own split; all others on the notebook's
-OTHER_PARTS = ("step", "growth", "pipeline")
+OTHER_PARTS = ("step", "growth", "pipeline", "edit")
 
 
 def main() -> None:
@@ -46,6 +46,9 @@ def main() -> None:
             save(report)
     if not parts or "pipeline" in parts:
         report["pipeline"] = pipeline.whole_runs()
+        save(report)
+    if not parts or "edit" in parts:
+        report["edit"] = edit.edit_to_result()
         save(report)
     say(f"bench: wrote {TABLE}")
 

@@ -29,12 +29,13 @@ UNSEEDED = "sgd"  # its cell has no seed, so its predictions differ from run to 
 
 def read_report() -> dict[str, Any]:
     """Return earlier measurements, or an empty report if they are of another machine or other versions."""
-    new = {"machine": _machine(), "versions": _versions(), "models": {}, "step": {}, "growth": {}, "pipeline": {}}
+    empty: dict[str, Any] = {"models": {}, "step": {}, "growth": {}, "pipeline": {}, "edit": []}
+    new = {"machine": _machine(), "versions": _versions(), **empty}
     if not REPORT.is_file():
         return new
     earlier: dict[str, Any] = json.loads(REPORT.read_text(encoding="utf-8"))
     if (earlier["machine"], earlier["versions"]) == (new["machine"], new["versions"]):
-        return earlier
+        return {**new, **earlier}
     say(f"bench: {REPORT} is of another machine or other versions and is replaced")
     return new
 
@@ -115,6 +116,13 @@ def markdown(report: dict[str, Any]) -> str:
         seconds = sum(cell["fit_seconds"] + cell["predict_seconds"] for cell in cells) if complete else None
         added = [name for name in nets if name not in notebook.REACHED]
         parts += ["## Whole runs", tables.pipeline_table(pipeline, added, seconds)]
+    if report.get("edit"):
+        parts += [
+            "## From an edit to its result",
+            "In a clone with all models. Imports: the time as a multiple of a bare `python -c 'import tensorflow'`, "
+            "run just before and after.",
+            tables.edit_table(report["edit"]),
+        ]
     if report["growth"]:
         parts += ["## Growth with the number of training digits", f"![Seconds against training digits]({CHART.name})"]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"

@@ -125,6 +125,12 @@ def pipeline_table(pipeline: Mapping[str, Any], added: Sequence[str], notebook_s
     )
 
 
+def edit_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of the rows that `benchmarks.edit.edit_to_result` returns."""
+    cells = [[row["run"], f"{row['seconds']:.1f}", f"{row['imports']:.1f}", f"{row['bar']:g}"] for row in rows]
+    return table("run | seconds | imports | at most", "--- | --: | --: | --:", cells)
+
+
 def _total(measured: Mapping[str, Any]) -> float:
     return float(measured["fit_seconds"] + measured["predict_seconds"])
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import growth, measure, notebook, ours, pipeline, tables
+from benchmarks import edit, growth, measure, notebook, ours, pipeline, tables
 from benchmarks.__main__ import main as bench_main
 from benchmarks.data import Data
 from benchmarks.recipes import described, recipe, recipes
@@ -24,7 +24,7 @@ from stages.shared.params import baselines_section, nets_section
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
 from tests.fixtures.notebook import notebook_only
-from tests.fixtures.small_project import PARAMS, ROOT
+from tests.fixtures.small_project import PARAMS, ROOT, Project
 from tests.fixtures.synthetic import digits, pixels
 from tools.readme import read_part
 
@@ -236,12 +236,15 @@ def test_remarks_compare_predictions_and_give_the_range_of_seeds() -> None:
 
 
 def test_a_report_of_one_part_has_only_that_part() -> None:
-    report = {**read_report(), "models": {"softmax": ROW}, "step": {}, "growth": {}, "pipeline": {}}
+    report = {**read_report(), "models": {"softmax": ROW}, "step": {}, "growth": {}, "pipeline": {}, "edit": []}
     text = markdown(report)
     assert "cores of" in text and "<!-- models -->" in text and "| softmax | Adam, learning rate" in text
     assert re.findall("^## (.*)", text, re.MULTILINE) == ["Recipes"]
     steps = {"deep-cnn": {"notebook": 400.0, "this project": 100.0}}
     assert "| deep-cnn | notebook | 400 | 4.0 |" in markdown({**report, "step": steps})
+    edits = [{"run": "an edit", "seconds": 12.04, "imports": 2.76, "bar": 3}]
+    assert "\n## From an edit to its result\n" in markdown({**report, "edit": edits})
+    assert "| an edit | 12.0 | 2.8 | 3 |" in markdown({**report, "edit": edits})
 
 
 @notebook_only
@@ -287,6 +290,8 @@ def test_figures_of_another_machine_are_dropped(
     kept = {**new, "models": {"softmax": ROW}}
     Path("reports/benchmark.json").write_text(json.dumps(kept))
     assert read_report() == kept
+    Path("reports/benchmark.json").write_text(json.dumps({part: kept[part] for part in kept if part != "edit"}))
+    assert read_report() == kept, "a report from before a part was added"
     Path("reports/benchmark.json").write_text(json.dumps({**kept, "machine": {**new["machine"], "cores": 128}}))
     assert read_report() == new
     assert "reports/benchmark.json" in capsys.readouterr().out
@@ -307,6 +312,23 @@ def test_a_benchmark_of_one_model_from_beginning_to_end(tmp_path: Path) -> None:
     assert row["ours"]["seeds"] == [101, 102, 103] and len(set(row["ours"]["accuracies"])) > 1
     assert row["ours"]["accuracy"] >= notebook.REACHED["softmax"] == row["target_accuracy"]
     assert f"| softmax | {tables.TO_ACCURACY} |" in (folder / "reports/benchmark.md").read_text()
+
+
+@pytest.mark.slow
+def test_an_edit_is_timed_in_a_clone(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = finished.copy(tmp_path / "project")
+    shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "data" / "examples", project.folder / "data" / "examples")
+    project.commit()
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(edit, "REPEATS", 1)
+    repro, predict, quick = edit.edit_to_result()
+    assert "edit of dense" in repro["run"] and "predict dense" in predict["run"] and "quick" in quick["run"]
+    for row in (repro, predict, quick):
+        assert row["seconds"] > 0 and row["imports"] > 0
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    assert project.succeed("git", "for-each-ref", "refs/exps").output == ""
+    assert project.succeed("dvc", "config", "--list").output.count("here") == 0
 
 
 def test_a_measurement_in_a_new_process() -> None:
