@@ -28,6 +28,10 @@ stages:
       - models/nets/${{item.name}}.keras
       - reports/params.yaml:
           cache: false
+  normalise-and-split:
+    cmd: mkdir -p data/split && echo '{{}}' > data/split/classes.json
+    outs:
+      - data/split
 artifacts:
   mlp-48: {{path: {MODEL}}}
   removed: {{path: models/nets/removed.keras}}
@@ -43,7 +47,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Project:
         shutil.copy(ROOT / ".dvc" / name, project.folder / ".dvc")
     (project.folder / "dvc.yaml").write_text(PIPELINE)
     (project.folder / "params.yaml").write_text("nets:\n  mlp-48: {epochs: 3}\n")
-    (project.folder / ".gitignore").write_text("/models\n")
+    (project.folder / ".gitignore").write_text("/data\n/models\n")
     project.succeed("git", "init", "--quiet", "--initial-branch", "main")
     project.repro()
     project.commit()
@@ -108,6 +112,15 @@ def test_a_release_can_be_fetched_by_version_and_stage(
         release("mlp-48", "v1.0.0")
     assert release("mlp-48", "v1.1.0") == ["mlp-48@v1.1.0"]
     assert capsys.readouterr().out == ""
+
+
+def test_a_version_without_class_names_is_released_with_a_note(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emptied_remote(project)
+    project.succeed("dvc", "push", "train-nets")
+    assert release("mlp-48", "v1.0.0") == ["mlp-48@v1.0.0"]
+    assert "data/split, with the class names" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kept", ["add", "merge"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import UserError, one_line, unknown_name
+from stages.shared.files.paths import CLASSES
 from stages.shared.process import console
 from stages.shared.process.run import run
 from tools.programs import DVC, environment
@@ -138,8 +139,17 @@ def _check_files(name: str) -> None:
             f"the results of the last commit are not those of its settings and code: {', '.join(changed)} "
             "must run again: 'dvc repro', then commit; if only files are missing: 'dvc checkout' or 'dvc pull'"
         )
-    if {"new", "missing"} & set(_dvc_status("--cloud", "--remote", remote, path).values()):
+    # Class names, and how pictures are prepared for the model.
+    data = [str(CLASSES.parent)] if CLASSES.parent in stages else []
+    status = _dvc_status("--cloud", "--remote", remote, path, *data)
+    absent = [file for file, state in status.items() if state in ("new", "missing")]
+    if path in absent:
         raise UserError(f"{path} is not on the remote {remote} ({address}): dvc push --remote {remote} {path}")
+    if absent:
+        console.say(
+            f"release: {data[0]}, with the class names and the preparation of pictures, is not on the remote {remote}: "
+            f"dvc push --remote {remote}"
+        )
 
 
 def _dvc_status(*arguments: str) -> dict[str, Any]:
