@@ -1,6 +1,7 @@
 """Predictions for pictures as a table, as JSON, and as images to look at."""
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.shared.errors import one_line
 from stages.shared.files.predictions import Predictions
 
 DECIMALS = 4  # of a probability in the table
 JSON_DECIMALS = 6
+LONGEST_STEM = 200  # bytes of a file name, of which file systems allow 255
 ENLARGED = 280  # minimum side of an image to look at, in pixels
 
 
@@ -80,9 +83,13 @@ def as_table(rows: Sequence[Answer]) -> str:
     lines = [["file", "class", "probability", "runner-up", "note" if any(row.notes for row in rows) else ""]]
     for row in rows:
         if row.class_ is not None:
-            lines.append([row.file, row.class_, *_two_highest(row), "; ".join(row.notes)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+            cells = (row.class_, *_two_highest(row), "; ".join(row.notes))
+            lines.append([row.file, *(one_line(cell, len(cell)) for cell in cells)])
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 def as_json(rows: Sequence[Answer], preparation: str) -> str:
@@ -120,20 +127,27 @@ def enlarged(image: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def image_names(files: Sequence[Path]) -> list[str]:
-    """Return a unique file name for the image made from each picture."""
-    names: list[str] = []
+    """Return a unique file name for the image made from each picture, also on disks that ignore case."""
+    names: dict[str, str] = {}
     for file in files:
-        name, number = f"{file.stem}.fed.png", 1
-        while name in names:
+        stem = file.stem.encode(errors="surrogateescape")[:LONGEST_STEM].decode(errors="ignore")
+        name, number = f"{stem}.fed.png", 1
+        while name.casefold() in names:
             number += 1
-            name = f"{file.stem}-{number}.fed.png"
-        names.append(name)
-    return names
+            name = f"{stem}-{number}.fed.png"
+        names[name.casefold()] = name
+    return list(names.values())
 
 
 def _printable(text: Path | str) -> str:
     # A file name can contain bytes that are not valid UTF-8.
     return str(text).encode(errors="replace").decode()
+
+
+def _width(text: str) -> int:
+    """Return the number of columns of a terminal that a text takes."""
+    wide = sum(unicodedata.east_asian_width(character) in "FW" for character in text)
+    return len(text) + wide - sum(map(bool, map(unicodedata.combining, text)))
 
 
 def _two_highest(row: Answer) -> tuple[str, str]:

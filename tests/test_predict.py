@@ -20,6 +20,7 @@ from PIL.PngImagePlugin import PngInfo
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC
 
+from inference.answers import Answer, as_table, image_names
 from inference.like_mnist import prepare
 from inference.predict import main
 from stages.fetch.idx import read_images, read_labels
@@ -307,6 +308,24 @@ def test_the_table_has_class_probability_and_runner_up(predict: Callable[..., Ra
     assert lines[3:] == ["", "preparation: mnist (cropped, scaled and centred, as MNIST's digits were)"]
     assert not ran.errors
     assert not ran.notes
+
+
+def test_long_wide_and_odd_class_names_keep_the_columns() -> None:
+    names = ["T-shirt/top with a very long name, as of a data set of flowers", "お", "cafe\u0301", "two\nlines"]
+    rows = [Answer(f"{k}.png", name, {name: 0.9, names[k - 1]: 0.1}, ["a note"], None) for k, name in enumerate(names)]
+    heading, *lines = as_table(rows).split("\n")
+    assert [line.split("  0.9000")[0].split(maxsplit=1)[1].strip() for line in lines] == [*names[:3], "two lines"]
+    column = heading.index("probability")
+    # お takes two columns, the accent none.
+    assert [line.index("0.9000") for line in lines] == [column, column - 1, column + 1, column]
+
+
+def test_the_names_of_saved_images_fit_every_disk() -> None:
+    files = [Path("a/Two.png"), Path("b/two.png"), Path(f"{'数' * 80}.png"), Path(f"{'数' * 79}字.png")]
+    names = image_names(files)
+    assert names[:2] == ["Two.fed.png", "two-2.fed.png"]
+    assert len({name.casefold() for name in names}) == 4
+    assert all(len(name.encode()) < 255 for name in names)
 
 
 def test_removed_lines_are_noted(predict: Callable[..., Ran], tmp_path: Path) -> None:
