@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stages.fetch.__main__ import main
+from stages.fetch.class_folders import as_values
 from stages.normalise_and_split.normalise import encode
 from stages.shared.errors import UserError
 from stages.shared.files.picture_files import make_square
@@ -202,6 +203,22 @@ def test_the_grey_values_of_every_kind_of_picture(
         assert np.abs(result.images[0].astype(int) - expected).max() <= 1
     coloured = "1 of 4 pictures have colours, which are turned to grey"
     assert (coloured in result.printed) == (expected == 60)
+
+
+def test_pictures_whose_ink_has_the_colour_of_the_ground_are_told(fetched: Callable[..., Fetched]) -> None:
+    white = transparent((255, 255, 255))
+    printed = fetched(pictures(a1=white, a2=white)).printed
+    assert "4 pictures have the same grey value everywhere" in printed and "set fetch.transparent: black" in printed
+    printed = fetched("mine", transparent="black").printed
+    assert "2 pictures have the same grey value everywhere" in printed and "set fetch.transparent: white" in printed
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "CMYK", "YCbCr", "HSV", "LAB"]
+)
+def test_no_mode_of_a_picture_is_an_error(mode: str) -> None:
+    grey, _ = as_values(Image.new(mode, (3, 3)), "white")
+    assert grey.shape == (3, 3) and grey.dtype == np.uint8
 
 
 def test_cmyk_orientation_and_frames(fetched: Callable[..., Fetched]) -> None:

@@ -125,12 +125,13 @@ def _list(folder: Path) -> Iterator[Listed]:
 
 def _read(pictures: list[Listed], settings: Fetch) -> NDArray[Any]:
     images: list[NDArray[Any]] = []
-    coloured, of_frames = 0, 0
+    coloured, of_frames, blank = 0, 0, 0
     with progress("reading pictures", len(pictures), "pictures") as advance:
         for path, _ in pictures:
-            (values, has_colour), frames = decode(path, lambda image: _as_values(image, settings.transparent))
+            (values, has_colour), frames = decode(path, lambda image: as_values(image, settings.transparent))
             coloured += has_colour
             of_frames += frames > 1
+            blank += bool(values.min() == values.max())
             if settings.size is None:
                 _check_size(values, path, images, pictures)
             images.append(resize(values, settings))
@@ -139,6 +140,12 @@ def _read(pictures: list[Listed], settings: Fetch) -> NDArray[Any]:
         say(f"fetch: {coloured:,} of {len(images):,} pictures have colours, which are turned to grey")
     if of_frames:
         say(f"fetch: {of_frames:,} pictures have several frames, of which only the first is read")
+    if blank:
+        other = "black" if settings.transparent == "white" else "white"
+        say(
+            f"fetch: {blank:,} pictures have the same grey value everywhere; if their ink is on a transparent ground, "
+            f"set fetch.transparent: {other}"
+        )
     return np.stack(images)
 
 
@@ -158,14 +165,29 @@ def _check_size(values: NDArray[Any], path: Path, images: list[NDArray[Any]], pi
         raise UserError(f"{path} has {height} x {width} pixels and must be square; {remedy}")
 
 
-def _as_values(image: Image.Image, ground: Ground) -> tuple[NDArray[Any], bool]:
-    """Return the grey values, 0-255 unless the picture has floats, and whether it has colours."""
+def as_values(image: Image.Image, ground: Ground) -> tuple[NDArray[Any], bool]:
+    """Convert a picture of any mode to grey values.
+
+    Parameters
+    ----------
+    image : Image
+        A picture.
+    ground : {"white", "black"}
+        What transparent parts become.
+
+    Returns
+    -------
+    values : ndarray, shape (height, width)
+        uint8, 0-255; float32, 0-255, if the picture has 16 bits; the picture's own values if they are floats.
+    has_colour : bool
+        Whether it has colours.
+    """
     if image.mode == "F":
         return np.asarray(image), False  # fetch.max_value says what white is
     if image.mode.startswith("I"):
         return np.asarray(image).astype(np.float32) / 257, False  # of 16 bits
     grey = np.rint(as_grey(image, ground) * 255).astype(np.uint8)
-    if image.mode in ("1", "L", "LA"):
+    if image.mode in ("1", "L", "LA", "La"):
         return grey, False
     channels = np.asarray(image.convert("RGB")).astype(np.int16)
     return grey, bool((channels.max(axis=2) - channels.min(axis=2)).max() > COLOUR)

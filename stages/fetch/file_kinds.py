@@ -2,7 +2,7 @@
 
 NEEDED = 512  # bytes; the magic number of tar begins at 257
 
-UNPACK = "unpack it, and set fetch.source to the folder with the four files"
+UNPACK = "unpack it, and set fetch.source to the unpacked folder"
 CONVERT = "docs/make-it-yours.md lists what fetch.source can be"
 AGAIN = "fetch the file again"
 
