@@ -213,3 +213,14 @@ def test_an_artifact_whose_model_is_gone_is_named(project: Project) -> None:
     command = [sys.executable, "-P", "-m", "tools.verify"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and line in done.stderr
+
+
+def test_data_that_dvc_add_keeps_are_verified(project: Project) -> None:
+    folder = Path("data/mine")
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"a picture")
+    project.succeed("dvc", "add", str(folder))
+    assert verify() == []
+    flip(folder / "a.png")
+    fault = the_fault()
+    assert (fault.path, fault.remedy) == (folder / "a.png", f"rm -rf {folder}/a.png && dvc checkout {folder}")

@@ -47,8 +47,8 @@ def verify() -> list[Fault]:
     cache = HashFileDB(repo.fs, os.path.relpath(repo.cache.local.path))
     actual_md5 = {md5: hash_file(cache.oid_to_path(md5), cache.fs, "md5")[1].value for md5 in sorted(cache.all())}
     intact = {md5: actual == md5.removesuffix(".dir") for md5, actual in actual_md5.items()}
-    outs = {Path(out.def_path): out for out in repo.index.outs if out.hash_info}
-    deps = {Path(dep.def_path): dep for dep in repo.index.deps if dep.hash_info and dep.hash_info.name == "md5"}
+    outs = {_path(out): out for out in repo.index.outs if out.hash_info}
+    deps = {_path(dep): dep for dep in repo.index.deps if dep.hash_info and dep.hash_info.name == "md5"}
     named = {str(out.hash_info.value) for out in outs.values()}
     faults = []
     for root, out in (deps | outs).items():
@@ -84,13 +84,17 @@ def artifacts_without_model() -> list[str]:
     GTO would register versions of it, and `dvc artifacts get` would find no file.
     """
     repo = _open_repository()
-    written = {Path(out.def_path) for out in repo.index.outs}
+    written = {_path(out) for out in repo.index.outs}
     return [
         f"dvc.yaml, artifacts.{name}: no stage writes {artifact.path}, because params.yaml does not declare this "
         "model; declare it, or delete the artifact"
         for name, artifact in repo.artifacts.read().get("dvc.yaml", {}).items()
         if Path(artifact.path) not in written
     ]
+
+
+def _path(out: "Output") -> Path:
+    return Path(os.path.relpath(out.fs_path))  # `def_path` is relative to the folder of a .dvc file
 
 
 def _hashes(root: Path, out: "Output", cache: "HashFileDB", *, listed: bool) -> tuple[dict[Path, str], dict[Path, str]]:
