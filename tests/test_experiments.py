@@ -161,6 +161,10 @@ def test_two_commits_are_compared_by_metrics_parameters_and_plots(project: Proje
     metrics = json.loads(project.succeed("dvc", "metrics", "diff", *between).output)
     files = {file for file in metrics if file.startswith("reports/metrics/")}
     assert files == {"reports/metrics/dense.json"}
+    # The times of stages differ in every run, and are shown apart.
+    assert not [file for file in metrics if "timings" in file]
+    times = json.loads(project.succeed("dvc", "metrics", "show", "--json", "reports/timings").output)
+    assert times[""]["data"]["reports/timings/train-nets@dense.json"]["data"]["seconds"] > 0
     parameters = metrics["reports/metrics/dense.json"]["parameters"]
     assert parameters["diff"] == parameters["new"] - parameters["old"] < 0
 
