@@ -6,7 +6,8 @@ The machine's speed and load change both alike: each run is divided by the impor
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -51,17 +52,22 @@ def edit_to_result() -> list[dict[str, Any]]:
         predict = [sys.executable, "-m", "inference.predict", net, PICTURES]
         quick = [sys.executable, "-m", "tools.quick"]
         return [
-            _row(f"`dvc repro` after an edit of {net}, without its training", 3, lambda k: _edit(clone, net, k), clone),
-            _row(f"`predict {net}` of three pictures", 1.5, lambda _: _seconds(predict, clone), clone),
-            _row("`make quick`", 20, lambda _: _seconds(quick, clone), clone, repeats=1),
+            _row(
+                f"`dvc repro` after an edit of {net}, without its training",
+                3,
+                [partial(_edit, clone, net, epochs) for epochs in range(1, REPEATS + 1)],
+                clone,
+            ),
+            _row(f"`predict {net}` of three pictures", 1.5, REPEATS * [partial(_seconds, predict, clone)], clone),
+            _row("`make quick`", 20, [partial(_seconds, quick, clone)], clone),
         ]
 
 
-def _row(name: str, bar: float, run: Callable[[int], float], clone: Path, repeats: int = REPEATS) -> dict[str, Any]:
+def _row(name: str, bar: float, runs: Sequence[Callable[[], float]], clone: Path) -> dict[str, Any]:
     say(f"edit: {name}")
     imports, seconds = [_seconds(IMPORT, clone)], []
-    for repeat in range(1, repeats + 1):
-        seconds.append(run(repeat))
+    for run in runs:
+        seconds.append(run())
         imports.append(_seconds(IMPORT, clone))
     ratios = [each / mean(imports[k : k + 2]) for k, each in enumerate(seconds)]
     return {"run": name, "seconds": median(seconds), "imports": median(ratios), "bar": bar}

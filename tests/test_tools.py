@@ -8,17 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from stages.shared.errors import UserError
+from stages.shared.files import paths
 from stages.shared.params import nets_section
 from tests.fixtures.small_project import PARAMS, ROOT
 from tools import readme
 from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
 from tools.generated_file import write_or_check
-from tools.quick import BATCH_SIZE, EPOCHS, ROWS, command, settings
+from tools.quick import BATCH_SIZE, EPOCHS, ROWS, command, rows_fetched, settings
 from tools.repository import check_repository
 
 
@@ -109,12 +111,19 @@ def test_the_quick_experiment_limits_rows_epochs_and_batches(monkeypatch: pytest
     monkeypatch.chdir(ROOT)
     net = nets_section.load_one("softmax")
     nets = {"long": net, "short": net.model_copy(update={"epochs": 1, "batch_size": 8})}
-    parts = command("quick", settings(None, nets))
+    parts = command("quick", settings(70_000, nets))
     assert f"split.rows={ROWS}" in parts
     assert f"nets.long.epochs={EPOCHS}" in parts and f"nets.long.batch_size={BATCH_SIZE}" in parts
     assert "nets.short.epochs=1" in parts and "nets.short.batch_size=8" in parts
-    assert settings(100, {}) == ["split.rows=100"] and settings(9999, {}) == [f"split.rows={ROWS}"]
     assert "--temp" in parts and "--force" not in parts  # it would rerun unchanged stages too
+    assert settings(100, {}) == ["split.rows=100"]
+
+
+def test_the_quick_experiment_takes_a_small_data_set_whole(workspace: Path) -> None:
+    assert rows_fetched() == ROWS
+    paths.RAW.mkdir(parents=True)
+    np.save(paths.RAW_IMAGES, np.zeros((600, 2, 2), np.uint8))
+    assert rows_fetched() == 600
 
 
 def test_the_default_models_and_any_number_of_settings_fit_in_130_columns() -> None:

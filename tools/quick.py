@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from stages.shared.errors import UserError
 from stages.shared.files import paths
 from stages.shared.files.text_files import save_text
@@ -26,21 +28,26 @@ NAME = "quick"
 PAGES = Path(".dvc/tmp")  # not in Git
 
 
-def settings(rows: int | None, nets: dict[str, Net]) -> list[str]:
+def settings(rows: int, nets: dict[str, Net]) -> list[str]:
     """Return the settings of the small experiment, as `KEY=VALUE`.
 
     Parameters
     ----------
-    rows : int or None
-        `split.rows` of params.yaml.
+    rows : int
+        Of the whole run.
     nets : dict of str to Net
         The declared nets.
     """
-    smaller = [f"split.rows={min(ROWS, rows or ROWS)}"]
+    smaller = [f"split.rows={min(ROWS, rows)}"]
     for name, net in nets.items():
         smaller += [f"nets.{name}.epochs={min(EPOCHS, net.epochs)}"]
         smaller += [f"nets.{name}.batch_size={min(BATCH_SIZE, net.batch_size)}"]
     return smaller
+
+
+def rows_fetched() -> int:
+    """Return the number of images of the data set; `ROWS` if it has not been fetched yet."""
+    return len(np.load(paths.RAW_IMAGES, mmap_mode="r")) if paths.RAW_IMAGES.is_file() else ROWS
 
 
 def command(name: str, changes: list[str]) -> list[str]:
@@ -77,7 +84,7 @@ def run_experiment(name: str, changes: list[str]) -> None:
 
 def main() -> None:
     """Run the small experiment."""
-    run_experiment(NAME, settings(split_section.load().rows, nets_section.load()))
+    run_experiment(NAME, settings(split_section.load().rows or rows_fetched(), nets_section.load()))
 
 
 if __name__ == "__main__":
