@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 REMOTES_STAMP := $(VENV)/.installed-remotes
 BOOSTING_STAMP := $(VENV)/.installed-boosting
+CLUSTER_STAMP := $(VENV)/.installed-cluster
 PLOTS := .dvc/plots.html
 # DVC runs stages as `python -m stages...`, which must be the Python of the environment, in the shell that SHELL names.
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -25,11 +26,14 @@ endif
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: repro quick recipes experiments compare bench verify release reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting test-keras lint readme lock clean help setup committed
+.PHONY: repro quick recipes experiments compare bench verify release reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting cluster test-cluster test-keras lint readme lock clean help setup committed
 
-repro: committed  ## check params.yaml and run all changed stages (the default target)
+# Only from the command line, as NAME below.
+AT_ONCE :=
+SCHEDULER :=
+repro: committed  ## check params.yaml and run all changed stages (the default target); AT_ONCE=4 runs four at once
 	@python -m stages.check_params
-	python -m dvc repro
+	$(if $(AT_ONCE)$(SCHEDULER),python -m cluster $(if $(AT_ONCE),--at-once='$(AT_ONCE)') $(if $(SCHEDULER),--scheduler='$(SCHEDULER)'),python -m dvc repro)
 
 quick: setup  ## run the pipeline on 1,500 images, outside the workspace (a few minutes)
 	@python -m tools.quick
@@ -88,6 +92,11 @@ boosting: $(BOOSTING_STAMP)  ## install LightGBM and XGBoost, for baselines decl
 test-boosting: boosting committed  ## run the tests of baselines of LightGBM and XGBoost
 	python -m pytest -m boosting tests/test_boosting.py
 
+cluster: $(CLUSTER_STAMP)  ## install Dask, for stages at once on this machine (AT_ONCE=4) or on a cluster (SCHEDULER=tcp://...)
+
+test-cluster: cluster committed  ## run the tests of stages at once, on this machine and on a cluster of two workers
+	python -m pytest -m cluster tests/test_cluster.py
+
 test-keras: committed  ## load saved nets with older versions of Keras, which are installed from the package index
 	python -m pytest -m keras tests/test_older_keras.py
 
@@ -112,6 +121,9 @@ lock: setup  ## update requirements*.txt from pyproject.toml, and libraries.json
 	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	    --no-emit-index-url --no-header --upgrade --group boosting --constraint requirements.txt \
 	    --output-file requirements-boosting.txt
+	python -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	    --no-emit-index-url --no-header --upgrade --group cluster --constraint requirements.txt \
+	    --output-file requirements-cluster.txt
 	python -m tools.libraries
 
 clean:  ## remove the environment, caches and files that DVC can restore (the DVC cache stays)
@@ -173,4 +185,9 @@ $(REMOTES_STAMP): requirements-remotes.txt $(STAMP)
 $(BOOSTING_STAMP): requirements-boosting.txt $(STAMP)
 	@echo "boosting: installing into $(VENV)"
 	$(call install,$<,lightgbm xgboost)
+	touch $@
+
+$(CLUSTER_STAMP): requirements-cluster.txt $(STAMP)
+	@echo "cluster: installing into $(VENV)"
+	$(call install,$<,distributed)
 	touch $@

@@ -68,7 +68,7 @@ def test_commands_exist(page: Path) -> None:
 def test_modules_and_targets_in_the_text_exist(page: Path) -> None:
     text = re.sub(r"```diff.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    for module in re.findall(r"python -m ((?:inference|stages|tools|tests|benchmarks)[\w.]*)", text):
+    for module in re.findall(r"python -m ((?:cluster|inference|stages|tools|tests|benchmarks)[\w.]*)", text):
         assert find_spec(module.rstrip(".")) is not None, f"{page.name} names {module}"
     for target in re.findall(r"`make ([a-z-]+)", text):
         assert target in targets, f"{page.name} names make {target}"

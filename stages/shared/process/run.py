@@ -61,7 +61,7 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     prepare_environment()
     unset_git_variables()
     if "DVC_STAGE" in os.environ:
-        _end_with_parent(program)
+        _end_with_dvc(program)
     try:
         main()
         if timed:
@@ -98,13 +98,17 @@ def _exhausted(error: Exception) -> str | None:
     return None
 
 
-def _end_with_parent(program: str) -> None:
+def die_with_parent() -> None:
+    """On Linux, let this process be killed when its parent ends, in whatever way."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _end_with_dvc(program: str) -> None:
     """On Linux, end this process when DVC is killed: its next run could write the same files."""
-    if sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     # If DVC was killed before this call, another process, in another session, has become the parent.
-    if os.getsid(os.getppid()) != os.getsid(0):
+    if sys.platform == "linux" and os.getsid(os.getppid()) != os.getsid(0):
         raise SystemExit(f"{program}: the DVC that started this stage has ended")
 
 

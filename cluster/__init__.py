@@ -1,0 +1,1 @@
+"""Runs independent stages of a DVC pipeline at the same time, on one machine or on several."""

@@ -1,0 +1,239 @@
+"""Runs stages on the workers of Dask distributed."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cloudpickle
+import dask
+from distributed import Client, Future, LocalCluster, get_worker, wait
+from distributed.diagnostics.plugin import UploadFile
+
+from cluster.snapshot import lay
+from stages.shared.errors import UserError
+from stages.shared.process.console import say
+
+RESOURCE = "stage"  # what `dask worker --resources stage=1` offers: the number of stages that run there at once
+POLL = 0.1  # seconds from one look at a running stage to the next
+LOST = "the scheduler was lost; run the same command again: the results of finished stages are kept"
+GRACE = 5.0  # seconds for a stage to end after SIGTERM
+
+
+class Ended(NamedTuple):
+    """How a stage ended.
+
+    Attributes
+    ----------
+    code : int
+        Exit code.
+    output : str
+        All that it printed.
+    seconds : float
+        Time on the machine, inputs and results included.
+    machine : str
+        Address of the worker; "" if it is not known.
+    timing : str or None
+        Content of its file in reports/timings.
+    """
+
+    code: int
+    output: str
+    seconds: float
+    machine: str
+    timing: str | None
+
+
+class Job(NamedTuple):
+    """A stage to run: its key, the stages whose outputs it reads, and its file in reports/timings."""
+
+    key: str
+    inputs: list[str]
+    timing: str
+
+
+class ByValue:
+    """A function that Dask sends as it is: its scheduler and workers need not have the module."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        for module in (function, lay):
+            cloudpickle.register_pickle_by_value(sys.modules[module.__module__])
+        self.pickled = cloudpickle.dumps(function)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return cloudpickle.loads, (self.pickled,)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function."""
+        return cloudpickle.loads(self.pickled)(*arguments)
+
+
+def run_on_worker(stage: str, key: str, archive: str, inputs: Sequence[str], cache: str | None, timing: str) -> Ended:
+    """Run a stage as a process of its own on this worker; it ends when the worker or the driver does."""
+    worker, began = get_worker(), time.monotonic()
+    folder = Path(worker.local_directory)
+    # Each thread has its own copy of the project.
+    snapshot, project = folder / archive, folder / threading.current_thread().name
+    log = project.with_suffix(".log")
+    lay(snapshot, project)
+    (project / timing).unlink(missing_ok=True)
+    command = [sys.executable, "-m", "cluster.machine", stage, f"--key={key}", f"--snapshot={snapshot}", "--project=."]
+    command += [f"--cache={cache}"] if cache else []
+    command += ["--inputs", *inputs] if inputs else []
+    own = worker.get_current_task()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=project,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        while process.poll() is None:
+            time.sleep(POLL)
+            task = worker.state.tasks.get(own)
+            # Dask cannot cancel a task that is running (its issue 4694).
+            if task is None or task.state not in ("executing", "long-running"):
+                _end(process)
+    written = project / timing
+    return Ended(
+        process.returncode,
+        log.read_text(encoding="utf-8", errors="replace"),
+        time.monotonic() - began,
+        worker.address,
+        written.read_text(encoding="utf-8") if written.is_file() else None,
+    )
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@contextmanager
+def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Client]:
+    """Connect to a scheduler, or start workers on this machine, which end with the block.
+
+    Parameters
+    ----------
+    scheduler : str or None
+        Address; None starts workers.
+    at_once : int
+        Number of workers to start.
+    folder : Path
+        Where they write.
+
+    Raises
+    ------
+    UserError
+        There is no scheduler at the address.
+    """
+    # Its messages about lost connections have tracebacks.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    if scheduler:
+        try:
+            client = Client(scheduler)
+        except (OSError, ValueError) as error:  # ValueError: not an address
+            raise UserError(f"SCHEDULER={scheduler}: {error}") from None
+        with client:
+            yield client
+        return
+    settings = {"temporary-directory": str(folder.resolve()), "distributed.worker.preload": []}
+    with (
+        dask.config.set(settings),
+        LocalCluster(
+            n_workers=at_once,
+            threads_per_worker=1,
+            resources={RESOURCE: 1},
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def slots(client: Client) -> int:
+    """Return how many stages the workers of now run at once."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return int(sum(worker["resources"].get(RESOURCE, 0) for worker in workers))
+
+
+def run_stages(
+    client: Client,
+    archive: Path,
+    jobs: dict[str, Job],
+    cache: Path | None,
+    started: Callable[[str], None],
+    ended: Callable[[str, Ended], None],
+) -> None:
+    """Run stages on the workers, in the given order, as many at a time as there are slots.
+
+    Parameters
+    ----------
+    client : Client
+        Connected to the scheduler.
+    archive : Path
+        A snapshot.
+    jobs : dict of str to Job
+        By stage.
+    cache : Path or None
+        As `cluster.machine.run_stage` takes it.
+    started, ended : callable
+        Are told when a stage is sent, and how it ended.
+    """
+    client.register_plugin(UploadFile(str(archive), load=False), name=archive.name)
+    function = ByValue(run_on_worker)
+    waiting, running, told = [*jobs], dict[Future, str](), False
+    try:
+        while waiting or running:
+            # No more than there are slots: Dask gives all waiting tasks to the first worker that is free.
+            if client.status != "running":
+                raise UserError(LOST)
+            while waiting and len(running) < slots(client):
+                stage = waiting.pop(0)
+                key, inputs, timing = jobs[stage]
+                arguments = (stage, key, archive.name, inputs, str(cache) if cache else None, timing)
+                # The same name for the same work, so that two drivers share it.
+                future = client.submit(function, *arguments, key=f"{stage}-{key}", resources={RESOURCE: 1})
+                running[future] = stage
+                started(stage)
+            if not running:
+                if not told:
+                    say(f"cluster: waiting for workers, which 'dask worker ... --resources {RESOURCE}=1' starts")
+                    told = True
+                time.sleep(1)
+                continue
+            try:
+                done = wait([*running], timeout=1, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                continue
+            except CancelledError:
+                raise UserError(LOST) from None
+            for future in done:
+                stage = running.pop(future)
+                ended(stage, _result(future))
+    finally:
+        client.cancel([*running], force=True)
+
+
+def _result(future: Future) -> Ended:
+    try:
+        result: Ended = Ended(*future.result())
+    except Exception as error:  # of Dask: the worker died three times, or the scheduler was lost
+        return Ended(1, f"{type(error).__name__}: {error}\n", 0.0, "", None)
+    return result
