@@ -64,8 +64,8 @@ def main() -> None:
         preparation = preparation._replace(name=arguments.preparation)
     elif model.preparation is None:
         print(
-            f"predict: no data/split/preparation.json tells how the images of {arguments.model} were prepared; assuming "
-            "mnist; for the other kind, add --preparation as-is",
+            f"predict: no data/split/preparation.json tells how the images of {arguments.model} were prepared; "
+            "assuming mnist; for the other kind, add --preparation as-is",
             file=sys.stderr,
         )
     rows, readable, images, notes = {}, [], [], []
