@@ -45,7 +45,8 @@ def fetched(capsys: pytest.CaptureFixture[str]) -> Callable[..., "Fetched"]:
     """Return a function that runs the stage on a source with settings of section `fetch`."""
 
     def fetch(source: str | Path, **settings: Any) -> Fetched:
-        Path("params.yaml").write_text(json.dumps({"fetch": {"source": str(source), **settings}}))
+        declared = {"source": str(source), "preparation": "as-is", **settings}
+        Path("params.yaml").write_text(json.dumps({"fetch": declared}))
         main()
         return Fetched(capsys.readouterr().out)
 
