@@ -299,17 +299,17 @@ def test_a_model_of_a_project_in_a_folder_is_registered_and_fetched_with_the_fol
     for place, prefix in places.items():
         monkeypatch.chdir(place)
         for name in ("digits:model@v1.0.0", "digits:model#prod", f"{prefix}model@latest"):
-            model, _ = fetch(find(name, None), tmp_path)
+            model = fetch(find(name, None), tmp_path)
             assert model.read_bytes() == PARAMS.read_bytes()
             model.unlink()
     monkeypatch.chdir(tmp_path)
     for repo, name in ((outer, "digits:model"), (folder, "model"), (folder, "digits:model")):
-        assert fetch(find(name, str(repo)), tmp_path)[0].is_file()
+        assert fetch(find(name, str(repo)), tmp_path).is_file()
     # Another repository's URL has nothing to do with the current folder.
     git(tmp_path, "clone", "--quiet", str(project), "other")
     git(tmp_path / "other", "tag", "--annotate", "--message", "a version", "model@v3.0.0")
     monkeypatch.chdir(folder)
-    assert fetch(find("model@v3.0.0", (tmp_path / "other").as_uri()), tmp_path)[0].is_file()
+    assert fetch(find("model@v3.0.0", (tmp_path / "other").as_uri()), tmp_path).is_file()
     monkeypatch.chdir(tmp_path)
     # Registered without the folder, a version cannot be fetched.
     git(outer, "tag", "--annotate", "--message", "a version", "model@v2.0.0")
