@@ -104,7 +104,6 @@ lint: setup  ## check style, format, types and generated files
 	python -m ruff check .
 	python -m ruff format --check .
 	python -m mypy
-	python -m tools.stage_deps --check
 	python -m tools.libraries --check
 	python -m tools.params_schema --check
 
@@ -127,7 +126,7 @@ lock: setup  ## update requirements*.txt from pyproject.toml, and libraries.json
 	python -m tools.libraries
 
 clean:  ## remove the environment, caches and files that DVC can restore (the DVC cache stays)
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache data/checks data/raw data/split models dvc_plots
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache data/checks data/code data/raw data/split models dvc_plots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list the targets

@@ -1,19 +1,21 @@
-"""dvc.yaml against the code: every file that a stage imports and every section that it reads is listed."""
+"""dvc.yaml against the code: every section that a stage reads is listed, and all code that it imports is hashed."""
 
 import ast
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from stages.hash_code.dependencies import closure, dependencies
 from stages.shared.errors import UserError
 from tests.fixtures.small_project import ROOT
 from tools.libraries import REQUIREMENTS, differing, locked
-from tools.stage_deps import closure, written
 
 PIPELINE: dict[str, Any] = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+VERSIONS: dict[str, str] = json.loads((ROOT / "libraries.json").read_text())
 SECTIONS = {"fetch", "split", "training", "baselines", "nets", "pictures"}
 
 
@@ -29,9 +31,38 @@ def requirements() -> str:
     return "".join((ROOT / file).read_text() for file in REQUIREMENTS)
 
 
-def test_dvc_yaml_lists_the_code_and_the_libraries_of_every_stage() -> None:
-    text = (ROOT / "dvc.yaml").read_text()
-    assert written(text, ROOT) == text, "run 'python -m tools.stage_deps'"
+def hashed(stage: str, root: Path = ROOT, versions: dict[str, str] | None = None) -> set[str]:
+    return set(dependencies(Path(folder_of(stage)), versions or VERSIONS, root).splitlines())
+
+
+@pytest.mark.parametrize("stage", [stage for stage in PIPELINE if stage != "hash-code"])
+def test_every_stage_depends_on_its_code(stage: str) -> None:
+    assert f"data/code/{Path(folder_of(stage)).name}.txt" in listed(stage, "deps")
+
+
+def test_the_hashed_code_is_what_a_stage_imports(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    before = hashed("train-nets", tmp_path)
+    assert before == hashed("train-nets")
+    assert {line.split()[0] for line in before} > {
+        *("stages/train_nets/__main__.py", "stages/shared/models/build_net.py", "stages/shared/params/settings.py"),
+        *("keras", "tensorflow", "numpy"),
+    }
+    assert not any("stages/shared/process/console.py" in line or "sklearn" in line for line in before)
+
+    def append(file: str) -> int:
+        with (tmp_path / "stages" / file).open("a") as stream:
+            stream.write("# more\n")
+        return len(hashed("train-nets", tmp_path) - before)
+
+    assert append("shared/process/console.py") == append("train_baselines/fitting.py") == append("report/page.css") == 0
+    assert append("shared/models/build_net.py") == 1
+    assert append("train_nets/training.py") == 2
+    assert append("train_nets/new.json") == 3, "files of any kind"
+    (tmp_path / "stages/train_nets/.hidden").touch()
+    assert append("train_nets/new.json") == 3
+    page = {line.split()[0] for line in hashed("report", tmp_path)}
+    assert "stages/report/page.css" in page
 
 
 def test_libraries_json_has_the_locked_versions_and_these_are_installed() -> None:
@@ -57,9 +88,8 @@ def test_a_library_with_two_versions_is_refused() -> None:
 def test_a_new_version_of_a_library_reruns_the_stages_that_use_it(library: str, reruns: set[str]) -> None:
     dependent = {
         stage
-        for stage, definition in PIPELINE.items()
-        for item in definition["params"]
-        if isinstance(item, dict) and library in (item.get("libraries.json") or [])
+        for stage in PIPELINE
+        if stage != "hash-code" and hashed(stage) != hashed(stage, versions=VERSIONS | {library: "9.9"})
     }
     assert reruns <= dependent
     assert reruns or not dependent
@@ -76,7 +106,7 @@ def test_params_cover_every_section_that_the_stage_reads(stage: str) -> None:
             if isinstance(node, ast.ImportFrom) and node.module == "stages.shared.params":
                 read |= {alias.name.removesuffix("_section") for alias in node.names}
     tracked = {"*"} if "params.yaml" in listed(stage, "params") else set()
-    tracked |= {param.split(".")[0] for param in listed(stage, "params") if param != "libraries.json"}
+    tracked |= {param.split(".")[0] for param in listed(stage, "params")}
     assert read <= SECTIONS
     assert "*" in tracked or read == tracked
 

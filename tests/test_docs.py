@@ -43,7 +43,7 @@ def test_links_lead_to_files_and_headings(page: Path) -> None:
 
 @pages
 def test_paths_exist(page: Path) -> None:
-    made_by_runs = ("data/raw", "data/split", "data/checks", "models/", "data/fashion", "data/.")
+    made_by_runs = ("data/raw", "data/split", "data/checks", "data/code", "models/", "data/fashion", "data/.")
     text = page.read_text(encoding="utf-8")
     for path in re.findall(r"`((?:stages|inference|tests|tools|benchmarks|docs|reports|data)/[\w./-]*\w)`", text):
         assert path.startswith(made_by_runs) or (ROOT / path).exists(), f"{page.name} names {path}"

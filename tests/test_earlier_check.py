@@ -1,6 +1,5 @@
 """check-models tries only what has changed since the last check, and imports only what that needs."""
 
-import json
 import re
 import sys
 from collections.abc import Callable
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.check_models.earlier_check import LIBRARIES, LOCK, unchanged
+from stages.check_models.earlier_check import LOCK, unchanged
+from stages.shared.files.paths import CODE
 from stages.shared.params.yaml_file import plain, read
 from tests.fixtures.small_project import BASELINES, NETS, Project
 
@@ -66,14 +66,9 @@ def another_label() -> None:
     np.save(path, labels[::-1])
 
 
-def append(path: str) -> None:
-    with Path(path).open("a") as file:
-        file.write("# more\n")
-
-
-def another_version() -> None:
-    versions = json.loads(LIBRARIES.read_text())
-    LIBRARIES.write_text(json.dumps(versions | {"keras": "9.9"}))
+def other_code() -> None:
+    path = CODE.path("check_models")
+    path.write_text(path.read_text() + "keras 9.9\n")
 
 
 def lock_without_the_stage() -> None:
@@ -82,11 +77,8 @@ def lock_without_the_stage() -> None:
 
 CHANGES: dict[str, Callable[[], object]] = {
     "data": another_label,
-    "code of the stage": lambda: append("stages/check_models/pictures.py"),
-    "a new file of the stage": lambda: Path("stages/check_models/more.py").touch(),
-    "shared code": lambda: append("stages/shared/models/build_net.py"),
-    "code that is gone": lambda: Path("stages/shared/models/build_net.py").unlink(),
-    "a library": another_version,
+    "code or a library": other_code,
+    "no hashes of the code": lambda: CODE.path("check_models").unlink(),
     "no lock": lambda: LOCK.unlink(),
     "a lock without the stage": lock_without_the_stage,
     "half a lock": lambda: LOCK.write_text(re.split("  fetch:", LOCK.read_text())[0] + "  check-models:\n   - a: ["),

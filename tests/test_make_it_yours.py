@@ -100,7 +100,6 @@ def test_the_page_makes_the_project_ones_own(project: Project) -> None:
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert "up to date" in project.succeed("dvc", "status").output
     assert "data/fashion/" not in project.succeed("git", "ls-files").output
-    project.succeed("python", "-m", "tools.stage_deps", "--check")
     project.succeed("python", "-m", "tools.readme", "--check")
     # Its tests do not expect the notebook's models, and a changed file runs the pipeline again.
     environment = {name: value for name, value in os.environ.items() if name != "CI"}

@@ -6,48 +6,21 @@ with requirements*.txt and with the installed versions.
 
 import json
 import re
-from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
+from stages.hash_code.dependencies import MODULES
 from stages.shared.errors import UserError
+from stages.shared.files.paths import LIBRARIES
 from stages.shared.process.run import run
 from tools.generated_file import write_or_check
 
-LIBRARIES = Path("libraries.json")
 REQUIREMENTS = [Path("requirements.txt"), Path("requirements-boosting.txt")]
 
-# Module -> library. A stage that imports the module depends on the version of the library.
-MODULES = {
-    "PIL": "pillow",
-    "altair": "altair",
-    "cv2": "opencv-python-headless",
-    "jinja2": "jinja2",
-    "keras": "keras",
-    "lightgbm": "lightgbm",
-    "matplotlib": "matplotlib",
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "scipy": "scipy",
-    "sklearn": "scikit-learn",
-    "sklearnex": "scikit-learn-intelex",
-    "skops": "skops",
-    "tensorflow": "tensorflow",
-    "vl_convert": "vl-convert-python",
-    "xgboost": "xgboost",
-}
-# Library -> libraries that it computes with.
-USES = {"keras": ("numpy", "tensorflow"), "scikit-learn": ("numpy", "scipy"), "tensorflow": ("numpy",)}
 # Package -> library, for platforms on which the library has another package name.
 BUILDS = {"tensorflow-cpu": "tensorflow", "xgboost-cpu": "xgboost"}
 # Not installed everywhere: scikit-learn-intelex is only available for x86, the others with `make boosting`.
 OPTIONAL = ("lightgbm", "scikit-learn-intelex", "xgboost")
-
-
-def of_modules(modules: Iterable[str]) -> list[str]:
-    """Return the sorted names of the libraries that code with these imports depends on."""
-    found = {MODULES[module] for module in modules if module in MODULES}
-    return sorted(found.union(*(USES.get(library, ()) for library in found)))
 
 
 def locked(requirements: str) -> dict[str, str]:

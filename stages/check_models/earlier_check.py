@@ -5,7 +5,6 @@ With the same ones, a model would pass again. Only the memory may differ, which 
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 LOCK = Path("dvc.lock")
-LIBRARIES = Path("libraries.json")
 STAGE = "check-models"
 
 
@@ -33,10 +31,7 @@ def unchanged(params: Mapping[str, Any]) -> set[str]:
     """
     try:
         last = YAML(typ="safe").load(LOCK.read_text(encoding="utf-8"))["stages"][STAGE]
-        before, versions = (last["params"][file] for file in ("params.yaml", LIBRARIES.name))
-        now = json.loads(LIBRARIES.read_text(encoding="utf-8"))
-        if any(now[library] != version for library, version in versions.items()):
-            return set()
+        before = last["params"]["params.yaml"]
         if _declared(before, "training") != _declared(params, "training"):
             return set()
         if any(md5_of(Path(dep["path"])) != dep["md5"] for dep in last["deps"]):
@@ -60,9 +55,5 @@ def _declared(content: Any, *keys: str) -> str:
 
 
 def md5_of(path: Path) -> str:
-    """Return the MD5 of a file, or of the code in a folder, as DVC computes it."""
-    if not path.is_dir():
-        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.py"))
-    listing = json.dumps([{"md5": md5_of(path / name), "relpath": name} for name in names])
-    return f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
+    """Return the MD5 of a file, as DVC computes it."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

@@ -24,6 +24,8 @@ class NamedFiles(NamedTuple):
 
 
 SCHEMA = Path("params.schema.json")
+LIBRARIES = Path("libraries.json")
+CODE = NamedFiles(Path("data/code"), ".txt")  # one file per folder of a stage
 CHECKS = NamedFiles(Path("data/checks"), ".txt")
 RAW = Path("data/raw")
 RAW_IMAGES = RAW / "images.npy"
