@@ -28,6 +28,8 @@ def main() -> None:
     for path in undeclared(params.baselines.root, params.nets.root):
         path.unlink()
         console.say(f"check-params: removed {path}, because params.yaml no longer declares its model")
+        if path.is_relative_to(paths.PICTURES.folder) and not any(path.parent.iterdir()):
+            path.parent.rmdir()
     save_text(result, "params.yaml is in order\n")
 
 
