@@ -203,7 +203,7 @@ def test_another_source_of_the_same_data_reruns_nothing_after_fetch(project: Pro
 def test_images_as_other_sources_store_them_give_the_same_models(project: Project) -> None:
     raw = from_folder(project.folder / "data/mnist")
     raw = raw._replace(images=255 - raw.images.transpose(0, 2, 1))
-    write(project.folder / "data/mnist", gzipped(Digits(*raw).files()))
+    write(project.folder / "data/mnist", gzipped(Digits(raw.images, raw.labels, TRAIN_ROWS).files()))
     project.edit(lambda params: params["fetch"].update(transposed=True, inverted=True))
     # The split records that the source is inverted; no model is trained again, so predict reads digits as before.
     assert project.repro() == ["check-params", "fetch", "normalise-and-split"]
