@@ -12,7 +12,7 @@ import pytest
 
 from stages.fetch.idx_files import from_folder
 from tests.fixtures.idx_files import Digits, gzipped, write
-from tests.fixtures.small_project import BASELINES, NETS, PARAMS, ROOT, SIDE, Project, write_digits
+from tests.fixtures.small_project import BASELINES, NETS, PARAMS, ROOT, SIDE, TRAIN_ROWS, Project, write_digits
 from tools.libraries import locked
 
 MODELS = [*BASELINES, *NETS]
