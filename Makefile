@@ -64,12 +64,12 @@ reliability: committed  ## test with bad input, faults and interruptions (an hou
 	@python -m tests.campaigns $(PARTS)
 
 # The tests of a file run in one process, because they share expensive fixtures.
-test: committed  ## run the tests, except the slow ones and those of remotes and trained models
-	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
+test: committed  ## run the tests, except the slow ones and those of remotes, clusters and trained models
+	python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained and not cluster'
 
 coverage: committed  ## run the same tests, and list the code and branches that they do not cover
 	rm -f .coverage .coverage.*
-	python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained'
+	python -m coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m 'not slow and not remotes and not trained and not cluster'
 	python -m coverage combine --quiet
 	python -m coverage report
 
