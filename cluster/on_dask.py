@@ -142,7 +142,8 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         There is no scheduler at the address.
     """
     # Its messages about lost connections have tracebacks.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     if scheduler:
         try:
             client = Client(scheduler)
