@@ -152,9 +152,8 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         with client:
             yield client
         return
-    settings = {"temporary-directory": str(folder.resolve()), "distributed.worker.preload": []}
     with (
-        dask.config.set(settings),
+        dask.config.set({"temporary-directory": str(folder.resolve())}),
         LocalCluster(
             n_workers=at_once,
             threads_per_worker=1,

@@ -84,26 +84,29 @@ def groups(
         names = {name for name in names if name in wanted or any(name in depends[target] for target in wanted)}
     may_run = {name for name in names if name in changed or depends[name] & changed}
     found: dict[frozenset[str], set[str]] = {}
-    for name in sorted(may_run, key=lambda name: len(depends[name])):
-        if is_restorable(name):
-            found.setdefault(frozenset(depends[name] & may_run), set()).add(name)
+    for name in sorted(restorable(may_run), key=lambda name: len(depends[name])):
+        found.setdefault(frozenset(depends[name] & may_run), set()).add(name)
     return [({*first}, group) for first, group in found.items() if len(group) > 1]
 
 
-def is_restorable(stage: str) -> bool:
-    """Return whether DVC's run cache keeps a stage: it has dependencies, and cached outputs alone, none persistent."""
-    file, name = _declared(stage)
-    definition: dict[str, Any] = YAML(typ="safe").load(file).get("stages", {}).get(name, {})
-    outputs = [item for key in OUTPUTS for item in definition.get(key, [])]
-    flags = [flag for item in outputs if isinstance(item, dict) for flag in (next(iter(item.values())) or {}).items()]
-    kept_out = ("cache", False) in flags or ("persist", True) in flags or definition.get("always_changed", False)
-    return bool(outputs and definition.get("deps")) and not kept_out
-
-
-def _declared(stage: str) -> tuple[Path, str]:
-    """Return the file of a stage, and its name there: `studies/dvc.yaml:train@7` is `train` in `studies/dvc.yaml`."""
-    file, _, name = stage.rpartition(":")
-    return Path(file or "dvc.yaml"), name.partition("@")[0]
+def restorable(stages: Iterable[str]) -> set[str]:
+    """Return the stages that DVC's run cache keeps: with dependencies and cached outputs alone, none persistent."""
+    files: dict[Path, dict[str, Any]] = {}
+    found = set()
+    for stage in stages:
+        # `studies/dvc.yaml:train@7` is an entry of the matrix `train` in studies/dvc.yaml.
+        path, _, name = stage.rpartition(":")
+        file = Path(path or "dvc.yaml")
+        if file not in files:
+            files[file] = YAML(typ="safe").load(file).get("stages", {})
+        definition = files[file].get(name.partition("@")[0], {})
+        outputs = [item for key in OUTPUTS for item in definition.get(key, [])]
+        options = [next(iter(item.values())) or {} for item in outputs if isinstance(item, dict)]
+        flags = [flag for each in options for flag in each.items()]
+        kept_out = ("cache", False) in flags or ("persist", True) in flags or definition.get("always_changed", False)
+        if outputs and definition.get("deps") and not kept_out:
+            found.add(stage)
+    return found
 
 
 def longest_first(stages: Iterable[str]) -> list[str]:

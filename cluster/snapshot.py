@@ -62,6 +62,8 @@ def write(folder: Path) -> Path:
     path = folder / f"snapshot-{content.hexdigest()[:16]}.zip"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
+        for earlier in folder.glob("snapshot-*.zip"):
+            earlier.unlink()
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name, data in members.items():
                 info = zipfile.ZipInfo(name, FIXED_TIME)

@@ -139,8 +139,14 @@ def test_curves_of_any_length_are_drawn(epochs: int, validated: bool) -> None:
 )
 def test_unusual_curves_are_drawn(accuracy: list[float], loss: list[float]) -> None:
     history = pd.DataFrame({"epoch": range(1, len(loss) + 1), "accuracy": accuracy, "loss": loss})
-    chart_png(net_curves_chart(history, 1), "net")
-    chart_png(all_nets_chart({"a": history, "b": history}, {"a": 1, "b": 1}), "all nets")
+    for png in (
+        chart_png(net_curves_chart(history, 1), "net"),
+        chart_png(all_nets_chart({"a": history, "b": history}, {"a": 1, "b": 1}), "all nets"),
+    ):
+        image = np.asarray(Image.open(io.BytesIO(png)).convert("L"))
+        # Both axes: below the title, something is drawn in the left and in the right half.
+        below = image[len(image) // 3 :]
+        assert below[:, : below.shape[1] // 2].min() < 255 and below[:, below.shape[1] // 2 :].min() < 255
 
 
 @pytest.mark.parametrize("nets", [2, 12])

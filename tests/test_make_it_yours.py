@@ -12,36 +12,27 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.fixtures.idx_files import Digits, gzipped, write
+from tests.fixtures.pages import block, follow, require_environment
 from tests.fixtures.small_project import ROOT, Project
 from tests.fixtures.synthetic import digits
 
 pytestmark = pytest.mark.slow
 
-PAGE = (ROOT / "docs" / "make-it-yours.md").read_text(encoding="utf-8")
+PAGE = "docs/make-it-yours.md"
 ROWS, TRAIN_ROWS = 500, 400
-
-
-def block(part: str) -> str:
-    """Return what stands between two marks of the page."""
-    found = re.search(rf"<!-- {part} -->\n\n```\w+\n(.*?)```\n\n<!-- /{part} -->", PAGE, re.DOTALL)
-    assert found, f"docs/make-it-yours.md has nothing between the marks {part}"
-    return found[1]
 
 
 def kept() -> set[str]:
     """Return the models that are not to be deleted."""
-    [sentence] = re.findall(r"Delete the models .*?all but (.*?)\.\n", PAGE, re.DOTALL)
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    [sentence] = re.findall(r"Delete the models .*?all but (.*?)\.\n", text, re.DOTALL)
     return set(re.findall(r"`([\w-]+)`", sentence))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """Every file of this repository, and a data set."""
-    environment = Path(sys.prefix)
-    if not (environment / ".installed").is_file():
-        # In CI every test must run.
-        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse("needs the environment of 'make setup'; otherwise the page would set up another one")
+    require_environment()
     folder = tmp_path / "project"
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -59,35 +50,20 @@ def project(tmp_path: Path) -> Project:
 
 
 def test_the_page_makes_the_project_ones_own(project: Project) -> None:
-    def follow(part: str) -> None:
-        ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block(part)],
-            cwd=project.folder,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}",
-                "MAKEFLAGS": f"VENV={sys.prefix}",
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert ran.returncode == 0, ran.stdout
-
     def set_params(params: dict[str, Any]) -> None:
-        params |= YAML(typ="safe").load(block("params"))
+        params |= YAML(typ="safe").load(block(PAGE, "params"))
         for models in (params["baselines"], params["nets"], params["pictures"]["weights"]):
             for name in set(models) - kept():
                 del models[name]
 
-    follow("data")
+    follow(project, PAGE, "data")
     project.edit(set_params)
-    pipeline = re.sub(r"(      - data/mnist/.*\n){4}", block("deps"), project.read("dvc.yaml"))
+    pipeline = re.sub(r"(      - data/mnist/.*\n){4}", block(PAGE, "deps"), project.read("dvc.yaml"))
     for name in re.findall(r"^  ([\w-]+):\n    path:", pipeline, re.MULTILINE):
         if name not in kept():
             pipeline = re.sub(rf"^  {name}:\n(    .*\n)+", "", pipeline, flags=re.MULTILINE)
     (project.folder / "dvc.yaml").write_text(pipeline)
-    follow("run")
+    follow(project, PAGE, "run")
 
     leaderboard = project.read("README.md").partition("<!-- leaderboard -->")[2].partition("<!-- /leaderboard -->")[0]
     assert set(re.findall(r"^\| \**([\w-]+)\** \|", leaderboard, re.MULTILINE)) == {"model", *kept()}
@@ -96,7 +72,7 @@ def test_the_page_makes_the_project_ones_own(project: Project) -> None:
     assert "Ankle boot" in project.read("reports/classification/mlp-48.txt")
     assert "Ankle boot" in project.read("reports/index.html")
 
-    follow("commit")
+    follow(project, PAGE, "commit")
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert "up to date" in project.succeed("dvc", "status").output
     assert "data/fashion/" not in project.succeed("git", "ls-files").output

@@ -75,6 +75,14 @@ def test_a_second_run_does_nothing(finished: Project) -> None:
     assert "up to date" in ran.output
 
 
+def test_a_stage_that_dvc_does_not_run_changes_no_timing(project: Project) -> None:
+    """`make repro` runs check-params before DVC, and must leave Git unchanged where there is nothing to do."""
+    project.succeed("python", "-m", "stages.check_params")
+    assert project.succeed("git", "status", "--porcelain").output == ""
+    names = {path.stem for path in (project.folder / "reports/timings").iterdir()}
+    assert {"hash-code", "check-params", *PLOTS, "train-nets@dense", "train-baselines@linear"} <= names
+
+
 def test_a_forced_rerun_leaves_lock_and_git_unchanged(project: Project) -> None:
     before = project.lock
     assert len(project.repro("--force")) == 15

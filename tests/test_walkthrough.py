@@ -3,27 +3,18 @@
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fixtures.notebook import notebook_only
+from tests.fixtures.pages import follow, require_environment
 from tests.fixtures.small_project import ROOT, make
 
 pytestmark = [pytest.mark.slow, notebook_only]
 
 EXAMPLES = ["chalk.jpg", "marker.png", "pencil.jpg"]
-
-
-def commands(part: str) -> str:
-    """Return the commands between two marks of the README."""
-    text = (ROOT / "README.md").read_text()
-    found = re.search(rf"<!-- {part} -->\n\n```sh\n(.*?)```\n\n<!-- /{part} -->", text, re.DOTALL)
-    assert found, f"README.md has no commands between the marks {part}"
-    return found[1]
 
 
 def few_models(params: dict[str, Any]) -> None:
@@ -34,11 +25,7 @@ def few_models(params: dict[str, Any]) -> None:
 
 
 def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
-    environment = Path(sys.prefix)
-    if not (environment / ".installed").is_file():
-        # In CI every test must run.
-        refuse = pytest.fail if os.environ.get("CI") else pytest.skip
-        refuse("needs the environment of 'make setup'; otherwise the walkthrough would set up another one")
+    require_environment()
     project = make(tmp_path / "project", few_models, side=28)
     shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "data" / "examples", project.folder / "data" / "examples")
@@ -47,24 +34,8 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
         os.utime(project.folder / name, (0, 0))  # older than the environment
     project.commit()
 
-    def follow(part: str) -> str:
-        ran = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands(part)],
-            cwd=project.folder,
-            env={
-                **os.environ,
-                "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
-                "MAKEFLAGS": f"VENV={environment}",
-                "DVC_SITE_CACHE_DIR": str(tmp_path / "site-cache"),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert ran.returncode == 0, ran.stdout
-        return ran.stdout
-
-    printed = follow("walkthrough")
+    site = {"DVC_SITE_CACHE_DIR": str(tmp_path / "site-cache")}
+    printed = follow(project, "README.md", "walkthrough", **site)
     # The experiments are listed with their accuracies and settings.
     assert re.search(r"^  units-64( +\*?[01]\.\d{4}){3}$", printed, re.MULTILINE), printed
     assert re.search(r"^  relu +nets\.mlp-48\.layers\.hidden\.activation=relu$", printed, re.MULTILINE), printed
@@ -88,7 +59,7 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
         f"data/examples/{name}" for name in EXAMPLES
     ]
 
-    follow("undo")
+    follow(project, "README.md", "undo", **site)
     assert "units: 48" in project.read("params.yaml")
     assert project.succeed("git", "tag").output == ""
     assert project.succeed("git", "remote").output == ""

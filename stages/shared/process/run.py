@@ -45,8 +45,8 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     main : callable
         Does the work; raises `UserError` for mistakes that the user can correct.
     timed : bool
-        Whether to write time and memory to reports/timings. These files differ between runs, so they are not outputs
-        of a stage.
+        Whether to write time and memory to reports/timings when DVC runs it. These files differ between runs, so they
+        are not outputs of a stage.
 
     Raises
     ------
@@ -60,13 +60,13 @@ def run(program: str, main: Callable[[], None], *, timed: bool = False) -> None:
     prepare_streams()
     prepare_environment()
     unset_git_variables()
-    if "DVC_STAGE" in os.environ:
+    stage = os.environ.get("DVC_STAGE", "").rpartition(":")[2]  # without the path of dvc.yaml
+    if stage:
         _end_with_dvc(program)
     try:
         main()
-        if timed:
-            # `train-nets mlp-48` is the stage train-nets@mlp-48 in dvc.yaml.
-            _write_timing("@".join([program, *sys.argv[1:]]))
+        if timed and stage:
+            _write_timing(stage)
     except Exception as error:
         message = str(error) if isinstance(error, UserError) else _exhausted(error)
         if message is None:
