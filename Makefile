@@ -47,7 +47,7 @@ experiments: setup  ## compare the accuracies and the settings of experiments
 compare: setup  ## compare settings, metrics, curves and pictures: A=HEAD B=workspace (defaults), and C=NAME
 	@python -m tools.compare $(foreach revision,$(or $(A),HEAD) $(or $(B),workspace) $(C),'$(revision)')
 
-bench: committed  ## time the models and the notebook's own cells (an hour or two; MODELS="knn edit" selects parts)
+bench: committed  ## time the models and the notebook's own cells (an hour or two; MODELS="knn edit" selects parts, MODELS=cluster times stages at once)
 	@python -m benchmarks $(MODELS)
 
 verify: setup  ## hash all files of dvc.lock, in the workspace and in the cache, and list those that differ

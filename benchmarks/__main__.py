@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import edit, measure, notebook, pipeline
+from benchmarks import at_once, edit, measure, notebook, pipeline
 from benchmarks.report import TABLE, read_report, save
+from cluster import require_dask
 from stages.shared.errors import UserError, unknown_name
 from stages.shared.params import baselines_section, nets_section
 from stages.shared.process.console import say
@@ -18,19 +19,24 @@ SEEDS = {"fast": range(101, 111)}
 OTHER_SEEDS = range(101, 104)
 OFFICIAL = ("fast",)  # on MNIST's own split; all others on the notebook's
 OTHER_PARTS = ("step", "growth", "pipeline", "edit")
+AT_ONCE = {"cluster": at_once.sleeping_stages, "cluster-pipeline": at_once.whole_pipeline}  # with Dask, if named
 
 
 def main() -> None:
     """Measure the parts that are named, and write reports/benchmark.json, .md and the chart of growth."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "part", nargs="*", help=f"models of params.yaml, or {', '.join(OTHER_PARTS)}; without any, everything"
+        "part",
+        nargs="*",
+        help=f"models of params.yaml, or {', '.join((*OTHER_PARTS, *AT_ONCE))}; without any, all but the last two",
     )
     parts = parser.parse_args().part
     models = [*baselines_section.load(), *nets_section.load()]
     for part in parts:
-        if part not in (*models, *OTHER_PARTS):
-            raise UserError(unknown_name(part, [*models, *OTHER_PARTS], "benchmark"))
+        if part not in (known := [*models, *OTHER_PARTS, *AT_ONCE]):
+            raise UserError(unknown_name(part, known, "benchmark"))
+    if {*parts} & {*AT_ONCE}:
+        require_dask()
     named = [name for name in models if name in parts]
     report = read_report()
     for name in named if parts else models:
@@ -49,6 +55,9 @@ def main() -> None:
         save(report)
     if not parts or "edit" in parts:
         report["edit"] = edit.edit_to_result()
+        save(report)
+    for part in [part for part in AT_ONCE if part in parts]:
+        report["at_once"][part] = AT_ONCE[part]()
         save(report)
     say(f"bench: wrote {TABLE}")
 

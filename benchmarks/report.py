@@ -29,7 +29,7 @@ UNSEEDED = "sgd"  # its cell has no seed, so its predictions differ from run to 
 
 def read_report() -> dict[str, Any]:
     """Return earlier measurements, or an empty report if they are of another machine or other versions."""
-    empty: dict[str, Any] = {"models": {}, "step": {}, "growth": {}, "pipeline": {}, "edit": []}
+    empty: dict[str, Any] = {"models": {}, "step": {}, "growth": {}, "pipeline": {}, "edit": [], "at_once": {}}
     new = {"machine": _machine(), "versions": _versions(), **empty}
     if not REPORT.is_file():
         return new
@@ -122,6 +122,13 @@ def markdown(report: dict[str, Any]) -> str:
             "In a clone with all models. Imports: the time as a multiple of a bare `python -c 'import tensorflow'`, "
             "run just before and after.",
             tables.edit_table(report["edit"]),
+        ]
+    if report.get("at_once"):
+        parts += [
+            "## Stages at once",
+            "`make repro AT_ONCE=...` against `dvc repro`. Stages that sleep take no processor time: what is left is "
+            "what DVC and Dask take.",
+            tables.at_once_table([row for rows in report["at_once"].values() for row in rows]),
         ]
     if report["growth"]:
         parts += ["## Growth with the number of training digits", f"![Seconds against training digits]({CHART.name})"]

@@ -131,6 +131,21 @@ def edit_table(rows: Iterable[Mapping[str, Any]]) -> str:
     return table("run | seconds | imports | at most", "--- | --: | --: | --:", cells)
 
 
+def at_once_table(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return a table of the rows that the functions of `benchmarks.at_once` return."""
+    cells = [
+        [
+            row["run"],
+            NONE if row["serial_seconds"] is None else f"{_figure(row['serial_seconds'])} s",
+            f"{_figure(row['seconds'])} s",
+            row["figure"],
+            row["bar"] if row["met"] else f"{row['bar']}: missed",
+        ]
+        for row in rows
+    ]
+    return table("run | `dvc repro` | at once | that is | bar", "--- | --: | --: | --- | ---", cells)
+
+
 def _total(measured: Mapping[str, Any]) -> float:
     return float(measured["fit_seconds"] + measured["predict_seconds"])
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster import plan
+from cluster import plan, require_dask
 from stages.shared.errors import UserError
 from stages.shared.files.text_files import save_text
 from stages.shared.params import training_section
@@ -96,10 +96,7 @@ def main() -> None:
     where.add_argument("--at-once", type=int, help="number of stages at once on this machine")
     where.add_argument("--scheduler", help="address of a Dask scheduler")
     options = parser.parse_args()
-    try:
-        import distributed  # noqa: F401
-    except ImportError:
-        raise UserError("stages at once need the package distributed; 'make cluster' installs it") from None
+    require_dask()
     if options.at_once is not None and options.at_once < 1:
         raise UserError(f"AT_ONCE={options.at_once}: the number of stages at once must be 1 or more")
     if training_section.load().threads == 0:
@@ -108,8 +105,12 @@ def main() -> None:
             "results depend on it; for stages at once set a number, for example 1"
         )
     pull = ["--pull"] if options.scheduler else []
+    changed = plan.changed(options.target)
+    if not changed:
+        say("Data and pipelines are up to date.")  # as DVC says
+        return
     before = plan.graph()
-    for first, group in plan.groups(before, plan.changed(options.target), options.target):
+    for first, group in plan.groups(before, changed, options.target):
         if first:
             repro(*pull, *sorted(first))
         # Their inputs may turn out to be as before.

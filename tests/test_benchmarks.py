@@ -245,6 +245,11 @@ def test_a_report_of_one_part_has_only_that_part() -> None:
     edits = [{"run": "an edit", "seconds": 12.04, "imports": 2.76, "bar": 3}]
     assert "\n## From an edit to its result\n" in markdown({**report, "edit": edits})
     assert "| an edit | 12.0 | 2.8 | 3 |" in markdown({**report, "edit": edits})
+    fast = {"run": "24 stages", "serial_seconds": 500.4, "seconds": 90.6, "figure": "5.5 times faster", "bar": "5"}
+    slow = {**fast, "serial_seconds": None, "figure": "2.04 s"}
+    text = markdown({**report, "at_once": {"cluster": [{**fast, "met": True}], "other": [{**slow, "met": False}]}})
+    assert "\n## Stages at once\n" in text
+    assert "| 24 stages | 500 s | 91 s | 5.5 times faster | 5 |\n| 24 stages | – | 91 s | 2.04 s | 5: missed |" in text
 
 
 @notebook_only
@@ -270,6 +275,13 @@ def test_a_command_that_fails_stops_the_benchmark(tmp_path: Path) -> None:
 def test_an_unknown_part_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["bench", "sofmax"])
     with pytest.raises(UserError, match="did you mean 'softmax'"):
+        bench_main()
+
+
+def test_stages_at_once_are_not_timed_without_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench", "softmax", "cluster"])
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="'make cluster' installs it"):
         bench_main()
 
 

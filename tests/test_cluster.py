@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 
+from benchmarks import at_once
 from cluster import plan, run_cache, snapshot
 from stages.shared.errors import UserError
 from tests.fixtures.small_project import ROOT, Project
@@ -357,6 +359,34 @@ def test_one_sentence_for_a_mistake(
     output = run(project, *options, code=1)
     assert message in output and "Traceback" not in output
     assert runs(log) == {}
+
+
+# The benchmark
+
+
+def test_stages_at_once_are_timed(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = sleeping(tmp_path / "project", 0)
+    for name, seconds in {"train-nets@x": 2.0, "train-baselines@y": 1.0, "fetch": 0.5, "report": 0.25}.items():
+        path = project.folder / plan.timing(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"seconds": seconds, "peak_memory_mb": 1}))
+    project.commit()
+    monkeypatch.chdir(project.folder)
+    monkeypatch.setattr(at_once, "REPEATS", 1)
+    sizes = at_once.Sizes(long=2, seconds=0.5, workers=2, few=2, more=3, numbers=(2,), many=3, short=0.1, scale=0.5)
+    rows = at_once.sleeping_stages(sizes)
+    assert [row["run"].partition(" ")[0] for row in rows] == ["2", "one", "3", "stages", "3"]
+    equal, _, driver, host, idle = rows
+    assert equal["serial_seconds"] > 1 and equal["seconds"] > 0.5
+    assert driver["seconds"] > 0.3 and float(re.findall(r"[\d.]+", driver["figure"])[0]) > 0
+    assert "times the longest, 1 s" in host["figure"]
+    assert host["seconds"] > 0.5 * 2.75, "what runs before and after the longest counts"
+    assert idle["serial_seconds"] > 0 and idle["seconds"] > 0
+    assert project.succeed("git", "status", "--porcelain").output == ""
+
+    pipeline, idle = at_once.whole_pipeline()
+    assert pipeline["serial_seconds"] > 0 and pipeline["figure"].endswith(" times faster")
+    assert runs(log) == dict.fromkeys(WORK, 2), "once in each clone, none for nothing to do"
 
 
 # On several machines
