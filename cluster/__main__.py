@@ -30,7 +30,7 @@ def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | 
     inputs : dict of str to list of str
         Stage -> the stages whose outputs it reads.
     scheduler : str or None
-        Address of a Dask scheduler; results come through the DVC remote. None starts workers on this machine.
+        Address of a Dask scheduler; results come through the DVC remote. None starts a worker on this machine.
     at_once : int or None
         Their number.
 

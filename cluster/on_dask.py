@@ -125,16 +125,16 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Client]:
-    """Connect to a scheduler, or start workers on this machine, which end with the block.
+    """Connect to a scheduler, or start a worker on this machine, which ends with the block.
 
     Parameters
     ----------
     scheduler : str or None
-        Address; None starts workers.
+        Address; None starts a worker.
     at_once : int
-        Number of workers to start.
+        Number of stages at once on a worker to start.
     folder : Path
-        Where they write.
+        Where it writes.
 
     Raises
     ------
@@ -155,9 +155,9 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
     with (
         dask.config.set({"temporary-directory": str(folder.resolve())}),
         LocalCluster(
-            n_workers=at_once,
-            threads_per_worker=1,
-            resources={RESOURCE: 1},
+            n_workers=1,  # each takes a second of a core to start; the stages are processes of their own
+            threads_per_worker=at_once,
+            resources={RESOURCE: at_once},
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
