@@ -9,6 +9,7 @@ def main() -> None:
 
     from stages.check_models.earlier_check import unchanged
     from stages.check_models.fitting_data import check_models
+    from stages.check_models.long_runs import say_long_runs
     from stages.shared.files import paths
     from stages.shared.files.datasets import load_classes, load_image_size, load_labels
     from stages.shared.files.text_files import save_text
@@ -36,6 +37,7 @@ def main() -> None:
             classes=len(load_classes()),
             seed=check_section("training", training_section.Training, content).seed,
         )
+    say_long_runs(plain(content), {*baselines} - passed)
     save_text(paths.CHECKS.path("models"), "every declared model fits the data\n")
 
 
