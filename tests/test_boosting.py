@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from sklearn.base import ClassifierMixin
 
-from stages.check_models.fitting_data import check_models
 from stages.shared.errors import UserError
 from stages.shared.files.paths import BASELINES
 from stages.shared.files.skops_models import load_baseline, save_baseline
 from stages.shared.files.zip_archives import read_archive, write_archive
 from stages.shared.models.build_classifier import build
 from stages.shared.params.declared import Declared
+from stages.shared.trials.try_models import check_models
 from stages.train_baselines.fitting import fit
 from stages.train_baselines.predicting import predictions
 from tests.fixtures.mistakes import refused

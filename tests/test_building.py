@@ -9,7 +9,6 @@ import pytest
 from sklearn.base import ClassifierMixin
 from sklearn.utils import all_estimators
 
-from stages.check_models.net_checks import check_probabilities, check_step
 from stages.check_params.classes import check_classes, read_definitions
 from stages.shared.errors import UserError
 from stages.shared.files.paths import SCHEMA
@@ -24,6 +23,7 @@ from stages.shared.params.declared import Declared
 from stages.shared.params.nets_section import Layer, Net
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import Place, read
+from stages.shared.trials.net_trial import check_probabilities, check_step
 from tests.fixtures.mistakes import REGULARIZERS, refused
 from tests.fixtures.small_project import PARAMS, ROOT
 

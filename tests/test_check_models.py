@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.check_models import fitting_data, trial_fit
 from stages.check_params.structure import check_structure
 from stages.shared.errors import UserError
 from stages.shared.models import build_classifier
@@ -21,6 +20,7 @@ from stages.shared.params.nets_section import Net
 from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.settings import check_section
 from stages.shared.params.yaml_file import read
+from stages.shared.trials import baseline_trial, try_models
 from tests.fixtures.mistakes import DATA, LARGE_KERNEL, LEFT, SMALL_GRID, Mistake, message_pattern, refused
 from tests.fixtures.small_project import PARAMS
 
@@ -33,7 +33,7 @@ def check_models(
     baselines: Mapping[str, Declared], nets: Mapping[str, Net], pictures: PICTURES, *, side: int = 28, classes: int = 10
 ) -> None:
     """Check models against a data set like MNIST."""
-    fitting_data.check_models(baselines, nets, pictures, rows=50_400, image_size=(side, side), classes=classes, seed=42)
+    try_models.check_models(baselines, nets, pictures, rows=50_400, image_size=(side, side), classes=classes, seed=42)
 
 
 def test_the_default_models_pass() -> None:
@@ -263,7 +263,7 @@ def test_a_classifier_that_cannot_be_fitted_to_four_classes_is_not_refused(
 ) -> None:
     model = build_classifier.build("GaussianNB", settings, 42, ("baselines", "x"))
     with nullcontext() if fits else pytest.raises(ValueError):
-        trial_fit.fitted(model, 10)
+        baseline_trial.fitted(model, 10)
     check_models({"x": Declared.model_validate({"class": "GaussianNB", **settings})}, {}, {})
 
 
@@ -271,6 +271,6 @@ def test_a_trial_fit_has_few_rounds_and_does_not_change_the_classifier() -> None
     forest = {"class": "RandomForestClassifier", "n_estimators": 100_000}
     settings = {"estimator": forest, "n_estimators": 100_000}
     model = build_classifier.build("BaggingClassifier", settings, 42, ("baselines", "x"))
-    fitted = trial_fit.fitted(model, 3)
-    assert [len(each) for each in fitted.estimators_] == [trial_fit.ROUNDS] * trial_fit.ROUNDS
+    fitted = baseline_trial.fitted(model, 3)
+    assert [len(each) for each in fitted.estimators_] == [baseline_trial.ROUNDS] * baseline_trial.ROUNDS
     assert (model.n_estimators, model.estimator.n_estimators) == (100_000, 100_000)

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import pytest
 
-from stages.check_models.fitting_data import check_models
 from stages.check_params.classes import check_classes, read_definitions
 from stages.shared.errors import UserError
 from stages.shared.files.keras_models import load_net, save_net
@@ -18,6 +17,7 @@ from stages.shared.models.build_net import build, make_optimizer
 from stages.shared.models.fourier_conv2d import plain
 from stages.shared.models.keras_objects import NAMED, NESTED, classes_of, names_for
 from stages.shared.params.nets_section import Net
+from stages.shared.trials.try_models import check_models
 from stages.train_nets.training import train
 from tests.fixtures.small_project import ROOT
 from tests.fixtures.synthetic import digits, pixels

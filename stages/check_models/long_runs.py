@@ -1,7 +1,7 @@
 """Says which classifiers would take days on a data set of this size."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from stages.shared.files.datasets import SETS, load_array
@@ -107,14 +107,14 @@ def _rounded(days: float) -> str:
     return f"{rounded:,.0f} {unit}{'s' if rounded > 1 else ''}"
 
 
-def say_long_runs(params: Mapping[str, Any], names: set[str]) -> None:
+def say_long_runs(params: Mapping[str, Any], names: Collection[str | None]) -> None:
     """Print a line for each of some declared models that would take days.
 
     Parameters
     ----------
     params : mapping
         The content of params.yaml, as `yaml_file.plain` returns it.
-    names : set of str
+    names : collection of str
         Names of models.
     """
     # Only their sizes, which change no output: the images are no dependencies.

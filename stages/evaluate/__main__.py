@@ -14,13 +14,13 @@ def main() -> None:
     from stages.shared.files.datasets import load_classes, load_labels
     from stages.shared.files.predictions import load_facts, load_predictions
     from stages.shared.files.tables import save_table
-    from stages.shared.files.text_files import save_json, save_text
+    from stages.shared.files.text_files import load_json, save_json, save_text
     from stages.shared.files.whole_files import publish
-    from stages.shared.params import baselines_section, nets_section
     from stages.shared.process import console
 
-    nets = nets_section.load()
-    declared = [*baselines_section.load(), *nets]
+    kinds = load_json(paths.DECLARED, "baselines", "nets")
+    nets = kinds["nets"]
+    declared = [*kinds["baselines"], *nets]
     if not declared:
         raise UserError("params.yaml declares no model; 'baselines' and 'nets' are both empty")
 

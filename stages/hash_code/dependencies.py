@@ -45,6 +45,9 @@ NOT_RESULTS = (
     "stages/shared/process/run.py",
     "stages/shared/process/streams.py",
 )
+# Trials accept or refuse a declared model, and do not change its training: only check-models depends on them, so that
+# no model is trained again because a trial has changed.
+TRIALS = "stages/shared/trials"
 
 
 def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
@@ -84,14 +87,18 @@ def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
     return files, modules
 
 
-def closure(file: Path, root: Path) -> set[Path]:
-    """Return a file and all files of the repository that it imports, directly or indirectly."""
+def closure(file: Path, root: Path, without: str | None = None) -> set[Path]:
+    """Return a file and all files of the repository that it imports, directly or indirectly.
+
+    Files in the folder `without`, and what only they import, are left out.
+    """
     found: set[Path] = set()
     waiting = {file}
     while waiting:
         current = waiting.pop()
         found.add(current)
-        waiting |= imports(current, root)[0] - found
+        imported = imports(current, root)[0] - found
+        waiting |= {each for each in imported if without is None or not each.is_relative_to(without)}
     return found
 
 
@@ -118,7 +125,7 @@ def dependencies(folder: Path, versions: Mapping[str, str], root: Path) -> str:
     str
         One line per file with its MD5, and one per library with its version, sorted.
     """
-    imported = closure(folder / "__main__.py", root)
+    imported = closure(folder / "__main__.py", root, None if folder.name == "check_models" else TRIALS)
     own = {file.relative_to(root) for file in (root / folder).rglob("[!.]*") if file.is_file()}
     files = {file for file in imported | own if file.as_posix() not in NOT_RESULTS and "__pycache__" not in file.parts}
     modules = {module for file in files if file.suffix == ".py" for module in imports(file, root)[1]}

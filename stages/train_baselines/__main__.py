@@ -20,11 +20,17 @@ def main() -> None:
     from stages.shared.models import build_classifier
     from stages.shared.models.drawable_weights import linear_weights
     from stages.shared.params import baselines_section, training_section
+    from stages.shared.params.yaml_file import plain, read
     from stages.shared.process import console
+    from stages.shared.trials.changed_models import left_to_training
+    from stages.shared.trials.try_models import try_models
     from stages.train_baselines import acceleration
     from stages.train_baselines.fitting import fit
     from stages.train_baselines.predicting import parameter_count, predictions
 
+    content = read()
+    if left_to_training(plain(content)) == name:
+        try_models(content, [name])
     declared, shared = baselines_section.load_one(name), training_section.load()
     names = load_classes()
     classes = len(names)

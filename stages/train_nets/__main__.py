@@ -15,7 +15,11 @@ def main() -> None:
 
     # pydantic looks for the source of a section in all imported modules, of which there are few before TensorFlow.
     from stages.shared.params import nets_section, training_section
+    from stages.shared.params.yaml_file import plain, read
+    from stages.shared.trials.changed_models import left_to_training
+    from stages.shared.trials.try_models import try_models
 
+    content = read()
     net, shared = nets_section.load_one(name), training_section.load()
     start_tensorflow()
     import keras
@@ -31,12 +35,16 @@ def main() -> None:
     from stages.shared.files.weights import save_weights
     from stages.shared.models.build_net import make_optimizer
     from stages.shared.models.drawable_weights import net_weights
-    from stages.shared.models.fourier_conv2d import plain
+    from stages.shared.models.fourier_conv2d import plain as plain_net
     from stages.shared.models.memory_estimate import build_within_memory
     from stages.shared.process import console
     from stages.train_nets.training import best_epoch, probabilities, steps, summary, train
 
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
+
+    if left_to_training(plain(content)) == name:
+        try_models(content, [name])
+        keras.utils.clear_session()  # names of variables are numbered, and saved
 
     labels, classes = load_labels("train"), len(load_classes())
     height, width = load_image_size()
@@ -46,7 +54,7 @@ def main() -> None:
     images = load_images("train")
     validation = load_images("validation"), load_labels("validation")
     validated = len(validation[1]) > 0
-    save_text(paths.SUMMARIES.path(name), summary(plain(model)))
+    save_text(paths.SUMMARIES.path(name), summary(plain_net(model)))
     patience = net.early_stopping.patience if net.early_stopping and validated else None
     if net.early_stopping and not validated:
         console.say(f"{name}: no validation set, so no early stopping")
@@ -64,7 +72,7 @@ def main() -> None:
         name=name,
     )
     save_history(name, history)
-    save_net(name, plain(model))
+    save_net(name, plain_net(model))
 
     # Copies, to free the memory of the other rows.
     head = slice(shared.train_accuracy_rows)

@@ -129,7 +129,7 @@ def make_check() -> Check:
     """
     import keras
 
-    from stages.check_models.fitting_data import check_models
+    from stages.shared.trials.try_models import check_models
 
     definitions = read_definitions(ROOT / SCHEMA)
     passed: set[str] = set()

@@ -27,6 +27,7 @@ SCHEMA = Path("params.schema.json")
 LIBRARIES = Path("libraries.json")
 CODE = NamedFiles(Path("data/code"), ".txt")  # one file per folder of a stage
 CHECKS = NamedFiles(Path("data/checks"), ".txt")
+DECLARED = Path("data/checks/declared.json")  # names of the declared models, in order
 RAW = Path("data/raw")
 RAW_IMAGES = RAW / "images.npy"
 RAW_LABELS = RAW / "labels.npy"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 
-from stages.check_models.pictures import picture_mistakes
 from stages.shared.errors import one_line
 from stages.shared.files.skops_models import dump
 from stages.shared.models import build_classifier
@@ -16,6 +15,7 @@ from stages.shared.models.drawable_weights import COEFFICIENTS, linear_weights
 from stages.shared.params.declared import Declared
 from stages.shared.params.mistakes import Mistake
 from stages.shared.params.pictures_section import WeightMap
+from stages.shared.trials.pictures import picture_mistakes
 
 CLASSES = 4  # at most; four classes make six pairs, which tells one-vs-rest from one-vs-one weights
 ROWS_PER_CLASS = 10  # enough for five-fold cross-validation

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from stages.check_models.earlier_check import LOCK, unchanged
+
 from stages.shared.files.paths import CODE
 from stages.shared.params.yaml_file import plain, read
 from tests.fixtures.small_project import BASELINES, NETS, Project

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 
 import keras
 
-from stages.check_models.pictures import picture_mistakes
-from stages.check_models.trial_step import check_training
 from stages.shared.models.build_net import make_optimizer
 from stages.shared.models.drawable_weights import net_weights
 from stages.shared.models.keras_objects import reason
@@ -15,6 +13,8 @@ from stages.shared.params.mistakes import Mistake, declaration_error
 from stages.shared.params.nets_section import Net
 from stages.shared.params.pictures_section import WeightMap
 from stages.shared.params.yaml_file import Place
+from stages.shared.trials.pictures import picture_mistakes
+from stages.shared.trials.trial_step import check_training
 
 
 def net_mistakes(

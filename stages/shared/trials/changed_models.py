@@ -1,0 +1,100 @@
+"""Which models must be tried: those that differ from what was last trained and drawn, as dvc.lock has it.
+
+With the same declaration, data, code and libraries, a model would pass again. Only the memory may differ, which the
+training stages check themselves.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from stages.shared.params.yaml_file import PARAMS
+
+LOCK = Path("dvc.lock")
+CHECK = "check-models"
+TRAINING = {"baselines": "train-baselines", "nets": "train-nets"}
+DRAWING = {"baselines": "plot-baselines", "nets": "plot-weights"}
+
+
+def to_try(params: Mapping[str, Any]) -> set[str]:
+    """Return the models that check-models tries: all that changed, unless a single one is left to its training stage.
+
+    Parameters
+    ----------
+    params : mapping
+        The content of params.yaml, as `yaml_file.plain` returns it.
+
+    Returns
+    -------
+    set of str
+        Names; those of all models if data, code or libraries have changed since the last check, or if dvc.lock cannot
+        be read because another process is writing it.
+    """
+    return _changed(params)[0] - {left_to_training(params)}
+
+
+def left_to_training(params: Mapping[str, Any]) -> str | None:
+    """Return the model that its own training stage tries, which then imports its libraries anyway: a single edited one.
+
+    If several have changed, check-models tries them all, so that a mistake in one is found before another is trained.
+    """
+    changed, retrained = _changed(params)
+    return changed.pop() if len(changed) == 1 and changed == retrained else None
+
+
+def _changed(params: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """Return the models that are not as they were last trained and drawn, and those that have to be trained again."""
+    stages = _stages()
+    names = {name: kind for kind in TRAINING for name in params[kind]}
+    retrained = {name for name, kind in names.items() if _retrained(kind, name, params, stages)}
+    if not _same_files(stages):
+        return {*names}, retrained
+    return {
+        name for name, kind in names.items() if name in retrained or _redrawn(kind, name, params, stages)
+    }, retrained
+
+
+def _stages() -> dict[str, Any]:
+    try:
+        stages = YAML(typ="safe").load(LOCK.read_text(encoding="utf-8"))["stages"]
+    except (OSError, YAMLError, ValueError, LookupError, TypeError):
+        return {}
+    return stages if isinstance(stages, dict) else {}
+
+
+def _same_files(stages: Mapping[str, Any]) -> bool:
+    """Return whether the last check was of the same data, code and libraries."""
+    try:
+        deps = {Path(dep["path"]): dep["md5"] for dep in stages[CHECK]["deps"]}
+        return all(md5_of(path) == md5 for path, md5 in deps.items() if path != PARAMS)
+    except (OSError, LookupError, TypeError):
+        return False
+
+
+def _retrained(kind: str, name: str, params: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
+    # The data may also make the training stage run, but then every model is tried before.
+    before = _params(stages, f"{TRAINING[kind]}@{name}")
+    now = [params[kind][name], params["training"]]
+    # Text, in which, unlike in equal mappings, the order of layers counts.
+    return repr(now) != repr([before.get(f"{kind}.{name}"), before.get("training")])
+
+
+def _redrawn(kind: str, name: str, params: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
+    before = _params(stages, f"{DRAWING[kind]}@{name}").get("pictures") or {}
+    return repr(params["pictures"]["weights"].get(name)) != repr(before.get("weights", {}).get(name))
+
+
+def _params(stages: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
+    try:
+        return dict(stages[stage]["params"][str(PARAMS)])
+    except (LookupError, TypeError):
+        return {}
+
+
+def md5_of(path: Path) -> str:
+    """Return the MD5 of a file, as DVC computes it."""
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
