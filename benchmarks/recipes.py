@@ -5,6 +5,8 @@ folder of its own. `dvc exp show` lists the outcome as the experiment "recipes".
 """
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from ruamel.yaml import YAML
 from stages.shared.errors import UserError
 from stages.shared.params import nets_section
 from stages.shared.params.nets_section import Net
+from stages.shared.process import console
 from stages.shared.process.run import run
-from tools.quick import run_experiment
+from tools.programs import DVC, environment
+from tools.repository import check_history, check_repository, git
 
 RECIPES = Path("benchmarks/recipes.yaml")
 NAME = "recipes"
@@ -62,6 +66,34 @@ def overrides(name: str) -> list[str]:
     # A mapping is written without quotes: {class: Adam}.
     values = {key: json.dumps(value).replace('"', "") for key, value in recipes()[name].items()}
     return [*removed, *(f"++nets.{name}.{key}={value}" for key, value in values.items())]
+
+
+def command(name: str, changes: list[str]) -> list[str]:
+    """Return the DVC command that runs the pipeline with changed settings in a temporary folder."""
+    options = [part for change in changes for part in ("--set-param", change)]
+    return [*DVC, "exp", "run", "--temp", "--name", name, *options]
+
+
+def run_experiment(name: str, changes: list[str]) -> None:
+    """Run an experiment in place of an earlier one of the same name; exits with DVC's code if it fails.
+
+    Raises
+    ------
+    UserError
+        The repository lacks what DVC needs to keep an experiment, or DVC kept none.
+    """
+    check_repository()
+    check_history()
+    remove = [*DVC, "exp", "remove", name]
+    subprocess.run(remove, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command(name, changes), env=environment(), check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+    head = git("rev-parse", "HEAD").strip()
+    experiment = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
+    if not git("for-each-ref", experiment):
+        raise UserError(f"{name}: DVC has run the stages and kept no experiment; its messages above may say why")
+    console.say(f"{name}: 'make experiments' lists it, 'dvc exp apply {name}' copies its results to the workspace")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""check-models tries only what has changed since the last check, and imports only what that needs."""
+"""Only models that have changed are tried, a single one by its training stage, with the imports that this needs."""
 
 import re
 import sys
@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stages.check_models.earlier_check import LOCK, unchanged
 
+from stages.shared.files.dvc_lock import LOCK
 from stages.shared.files.paths import CODE
 from stages.shared.params.yaml_file import plain, read
+from stages.shared.trials.changed_models import left_to_training, to_try
 from tests.fixtures.small_project import BASELINES, NETS, Project
 
 MODELS = {*BASELINES, *NETS}
@@ -25,8 +26,12 @@ def checked(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return project
 
 
-def now_unchanged() -> set[str]:
-    return unchanged(plain(read()))
+def left() -> str | None:
+    return left_to_training(plain(read()))
+
+
+def tried() -> set[str]:
+    return to_try(plain(read()))
 
 
 def reorder(params: dict[str, Any]) -> None:
@@ -40,11 +45,11 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], set[str]]] = {
     "a baseline": (lambda params: params["baselines"]["linear"].update(C=0.2), {"linear"}),
     "the order of layers": (reorder, {"dense"}),
     "a picture": (lambda params: params["pictures"]["weights"]["dense"]["hidden"].update(columns=2), {"dense"}),
-    "another picture": (
+    "a picture of a baseline": (
         lambda params: params["pictures"]["weights"].update(linear={"coefficients": {"range": 1.0}}),
         {"linear"},
     ),
-    "a new model": (lambda params: params["nets"].update(new=NETS["dense"]), set()),
+    "a new model": (lambda params: params["nets"].update(new=NETS["dense"]), {"new"}),
     "a baseline that became a net": (
         lambda params: params["nets"].update(linear=NETS["dense"]) or params["baselines"].pop("linear"),
         {"linear"},
@@ -54,10 +59,25 @@ EDITS: dict[str, tuple[Callable[[dict[str, Any]], object], set[str]]] = {
 
 
 @pytest.mark.parametrize("edit", EDITS)
-def test_models_that_are_as_in_the_last_check(checked: Project, edit: str) -> None:
+def test_models_that_have_changed_are_tried(checked: Project, edit: str) -> None:
     change, changed = EDITS[edit]
     checked.edit(change)
-    assert now_unchanged() == MODELS - changed
+    single = changed if len(changed) == 1 and "picture" not in edit else set()
+    assert (tried(), left()) == (changed - single, next(iter(single), None))
+
+
+def test_one_model_with_another_picture_of_another_is_tried_before_any_is_trained(checked: Project) -> None:
+    for edit in ("a net", "a picture of a baseline"):
+        checked.edit(EDITS[edit][0])
+    assert (tried(), left()) == ({"dense", "linear"}, None)
+
+
+def test_a_model_that_was_checked_but_not_trained_is_tried_again(checked: Project) -> None:
+    checked.edit(EDITS["a net"][0])
+    checked.succeed("dvc", "repro", "check-models")
+    assert (tried(), left()) == (set(), "dense")
+    checked.edit(EDITS["a baseline"][0])
+    assert (tried(), left()) == ({"dense", "linear"}, None)
 
 
 def another_label() -> None:
@@ -89,14 +109,21 @@ CHANGES: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_with_other_data_code_or_libraries_every_model_is_tried(checked: Project, change: str) -> None:
     CHANGES[change]()
-    assert now_unchanged() == set()
+    assert tried() == MODELS
 
 
 @pytest.mark.parametrize(
-    ("edit", "imported"), [("nothing", set()), ("a baseline", {"skops"}), ("a net", {"tensorflow"})]
+    ("edits", "imported"),
+    [
+        (["a net"], set()),
+        (["a picture of a baseline"], {"skops"}),
+        (["a picture"], {"tensorflow"}),
+        (["a net", "a baseline"], {"skops", "tensorflow"}),
+    ],
 )
-def test_only_libraries_that_are_needed_are_imported(checked: Project, edit: str, imported: set[str]) -> None:
-    checked.edit(EDITS[edit][0])
+def test_only_libraries_that_are_needed_are_imported(checked: Project, edits: list[str], imported: set[str]) -> None:
+    for edit in edits:
+        checked.edit(EDITS[edit][0])
     program = "import sys; from stages.check_models.__main__ import main; main(); print(*sys.modules)"
     modules = set(checked.succeed(sys.executable, "-c", program).output.split())
     assert modules & {"skops", "tensorflow"} == imported

@@ -14,7 +14,6 @@ import pytest
 from stages.shared.process.git_variables import LOCAL
 from tests.fixtures.small_project import PARAMS, ROOT
 from tools.programs import environment
-from tools.quick import ROWS
 
 Files = dict[str, str]
 
@@ -122,9 +121,16 @@ def project(tmp_path: Path) -> Path:
 
 def test_tools_work_on_the_repository_of_their_folder(outer: Path, project: Path) -> None:
     assert "1 models agree" in run(outer, project, sys.executable, "-m", "tools.agreement")
-    run(outer, project, sys.executable, "-m", "tools.quick")
+    experiment = "from benchmarks.recipes import run_experiment; run_experiment('small', ['split.rows=1500'])"
+    run(
+        outer,
+        project,
+        sys.executable,
+        "-c",
+        f"from stages.shared.process.run import run; run('x', lambda: 0); {experiment}",
+    )
     shown = run(outer, project, sys.executable, "-m", "tools.experiments")
-    assert re.search(rf"^  quick +split\.rows={ROWS}$", shown, re.MULTILINE), shown
+    assert re.search(r"^  small +split\.rows=1500$", shown, re.MULTILINE), shown
 
 
 def test_tests_commit_under_a_users_hooks_and_signatures(tmp_path: Path) -> None:

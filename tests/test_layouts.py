@@ -201,10 +201,17 @@ def slow(value: str) -> Any:
     return pytest.param(value, marks=pytest.mark.slow)
 
 
-def quick(folder: Path) -> tuple[int, str]:
-    """Run the quick experiment in a folder, as `make quick` does; return its exit code and last line."""
+EXPERIMENT = """
+from benchmarks.recipes import run_experiment
+from stages.shared.process.run import run
+run("small", lambda: run_experiment("small", ["split.rows=1500"]))
+"""
+
+
+def experiment(folder: Path) -> tuple[int, str]:
+    """Run an experiment in a folder, as `make recipes` does; return its exit code and last line."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tools.quick"]
+    command = [sys.executable, "-c", EXPERIMENT]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return ran.returncode, (ran.stdout + ran.stderr).strip().splitlines()[-1]
 
@@ -213,26 +220,26 @@ def quick(folder: Path) -> tuple[int, str]:
     "option",
     ["--depth=1", "--filter=blob:none", *map(slow, ("--filter=tree:0", "--single-branch", "--no-tags"))],
 )
-def test_the_quick_experiment_is_kept_or_the_clone_is_named_with_the_remedy(
+def test_an_experiment_is_kept_or_the_clone_is_named_with_the_remedy(
     project: Path, tmp_path: Path, option: str
 ) -> None:
     git(tmp_path, "clone", "--quiet", option, project.as_uri(), "clone")
     folder = tmp_path / "clone"
-    code, line = quick(folder)
+    code, line = experiment(folder)
     if option.startswith(("--depth", "--filter")):
         assert code == 1 and f"({option.split('=')[0]})" in line
         assert not (folder / "dvc.lock").exists(), "nothing was run"
         [remedy] = re.findall(r"git (fetch [^,]*)", line)
         git(folder, *remedy.split())
-        code, line = quick(folder)
+        code, line = experiment(folder)
     assert code == 0, line
-    assert git(folder, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/exps").split() == ["quick"]
+    assert git(folder, "for-each-ref", "--format=%(refname:lstrip=-1)", "refs/exps").split() == ["small"]
 
 
 @pytest.mark.parametrize(
     "place", ["a folder of a repository", *map(slow, ("a linked worktree", "a detached HEAD", "a submodule"))]
 )
-def test_the_quick_experiment_runs_in(project: Path, tmp_path: Path, place: str) -> None:
+def test_an_experiment_runs_in(project: Path, tmp_path: Path, place: str) -> None:
     folder = tmp_path / "outer" / "digits"
     if place == "a linked worktree":
         git(tmp_path, "clone", "--quiet", str(project), "clone")
@@ -250,9 +257,9 @@ def test_the_quick_experiment_runs_in(project: Path, tmp_path: Path, place: str)
             shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
             git(folder.parent, "add", "--all")
         git(folder.parent, "commit", "--quiet", "--message", "the course")
-    code, line = quick(folder)
+    code, line = experiment(folder)
     assert code == 0, line
-    assert "quick" in git(folder, "for-each-ref", "refs/exps")
+    assert "small" in git(folder, "for-each-ref", "refs/exps")
 
 
 def test_params_yaml_is_kept_in_a_project_below_the_root_of_a_repository_that_does_not_have_it(
@@ -262,7 +269,7 @@ def test_params_yaml_is_kept_in_a_project_below_the_root_of_a_repository_that_do
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "the course")
     folder = tmp_path / "digits"
     shutil.copytree(project, folder, ignore=shutil.ignore_patterns(".git"))
-    code, line = quick(folder)
+    code, line = experiment(folder)
     assert code == 1 and "params.yaml" in line and "git add . && git commit" in line
     assert (folder / "params.yaml").read_bytes() == PARAMS.read_bytes()
     assert git(tmp_path, "status", "--porcelain").split() == ["??", "digits/"]
@@ -277,7 +284,7 @@ def test_a_repository_of_another_user_is_named_with_the_remedy(
     git(folder, "tag", "--annotate", "--message", "a version", "model@v1.0.0")
     for path in (folder, *folder.rglob("*")):
         os.chown(path, 12345, 12345)
-    code, line = quick(folder)
+    code, line = experiment(folder)
     assert code == 1 and line.endswith(f"git config --global --add safe.directory {folder}")
     monkeypatch.chdir(folder)
     for repo in (None, str(folder)):

@@ -249,13 +249,44 @@ def test_a_mistake_stops_before_any_work(project: Project) -> None:
     assert project.lock == before
 
 
-def test_a_kernel_larger_than_the_image_stops_before_any_training(project: Project) -> None:
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_kernel_larger_than_the_image_stops_before_any_training(project: Project, others: int) -> None:
     project.edit(lambda params: params["nets"]["convolution"]["layers"]["filters"].update(kernel_size=[15, 15]))
+    if others:
+        project.edit(lambda params: params["nets"]["dense"].update(epochs=4))
     ran = project.run("dvc", "repro")
     assert ran.code != 0
-    assert ran.stages == ["check-params", "check-models"]
-    assert "nets.convolution.layers.filters" in ran.output and f"{SIDE} x {SIDE}" in ran.output
-    assert "Traceback" not in ran.output
+    # The training stage tries a single edited model, which it would import TensorFlow for anyway.
+    assert ran.stages == ["check-params", "check-models", "train-nets@convolution"][: 2 if others else 3]
+    where = line_with(project.read("params.yaml"), "kernel_size")
+    stage = "check-models" if others else "train-nets"
+    assert re.search(rf"{stage}: params.yaml, line {where}: nets.convolution.layers.filters", ran.output), ran.output
+    assert f"{SIDE} x {SIDE}" in ran.output and "Traceback" not in ran.output
+
+
+def test_a_picture_that_an_edited_net_cannot_have_stops_before_its_training(project: Project) -> None:
+    def rename(params: dict[str, Any]) -> None:
+        layers = params["nets"]["dense"]["layers"]
+        params["nets"]["dense"]["layers"] = {f"new_{name}": layer for name, layer in layers.items()}
+
+    project.edit(rename)
+    ran = project.run("dvc", "repro")
+    assert ran.code != 0 and ran.stages == ["check-params", "check-models", "train-nets@dense"]
+    assert "pictures.weights.dense.hidden: this layer has no weights that are drawn" in ran.output
+    assert "parameters on" not in ran.output and "Traceback" not in ran.output
+
+
+@pytest.mark.slow
+def test_a_model_has_the_same_bytes_whichever_stage_tries_it(project: Project) -> None:
+    for kind, name, setting in (("nets", "convolution", "epochs"), ("baselines", "linear", "max_iter")):
+        before = project.lock["stages"][f"train-{kind}@{name}"]["outs"]
+        kept = project.read("params.yaml")
+        project.edit(lambda params: params[kind][name].update({setting: 3}))  # noqa: B023
+        project.repro(f"train-{kind}@{name}")
+        assert project.lock["stages"][f"train-{kind}@{name}"]["outs"] != before
+        (project.folder / "params.yaml").write_text(kept)
+        assert f"train-{kind}@{name}" in project.repro("--no-run-cache", f"train-{kind}@{name}")
+        assert project.lock["stages"][f"train-{kind}@{name}"]["outs"] == before
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The tools: generated pages, rebuilt metrics, the quick experiment, the table of experiments, the repository."""
+"""The tools: generated pages, rebuilt metrics, the quick run, the table of experiments, the repository."""
 
 import json
 import os
@@ -8,19 +8,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
 from stages.shared.errors import UserError
 from stages.shared.files import paths
-from stages.shared.params import nets_section
-from tests.fixtures.small_project import PARAMS, ROOT
+from stages.shared.files.dvc_lock import LOCK
+from stages.shared.params.yaml_file import plain, read
+from tests.fixtures.small_project import BASELINES, NETS, PARAMS, ROOT, Project
 from tools import readme
 from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
 from tools.generated_file import write_or_check
-from tools.quick import BATCH_SIZE, EPOCHS, ROWS, command, rows_fetched, settings
+from tools.quick import BATCH_SIZE, EPOCHS, FOLDER, ROWS, commands, prepare, reduce, run_stage
 from tools.repository import check_repository
 
 
@@ -107,23 +107,74 @@ def test_rebuilt_accuracies_may_differ_by_half_a_point() -> None:
     assert disagreements(committed, committed) == []
 
 
-def test_the_quick_experiment_limits_rows_epochs_and_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
-    net = nets_section.load_one("softmax")
-    nets = {"long": net, "short": net.model_copy(update={"epochs": 1, "batch_size": 8})}
-    parts = command("quick", settings(70_000, nets))
-    assert f"split.rows={ROWS}" in parts
-    assert f"nets.long.epochs={EPOCHS}" in parts and f"nets.long.batch_size={BATCH_SIZE}" in parts
-    assert "nets.short.epochs=1" in parts and "nets.short.batch_size=8" in parts
-    assert "--temp" in parts and "--force" not in parts  # it would rerun unchanged stages too
-    assert settings(100, {}) == ["split.rows=100"]
+def test_the_quick_run_limits_rows_epochs_and_batches() -> None:
+    text = """
+        split: {rows: }
+        nets:
+          long: {epochs: 30, batch_size: 512, threads: 1}
+          short: {epochs: 1, batch_size: 8}
+          mistaken: {epochs: many, batch_size: true}
+    """
+    params = YAML().load(text)
+    reduce(params)
+    assert plain(params) == {
+        "split": {"rows": ROWS},
+        "nets": {
+            "long": {"epochs": EPOCHS, "batch_size": BATCH_SIZE},
+            "short": {"epochs": 1, "batch_size": 8},
+            "mistaken": {"epochs": "many", "batch_size": True},
+        },
+    }
+    small = YAML().load("split: {rows: 100}")
+    reduce(small)
+    assert plain(small) == {"split": {"rows": 100}}
 
 
-def test_the_quick_experiment_takes_a_small_data_set_whole(workspace: Path) -> None:
-    assert rows_fetched() == ROWS
-    paths.RAW.mkdir(parents=True)
-    np.save(paths.RAW_IMAGES, np.zeros((600, 2, 2), np.uint8))
-    assert rows_fetched() == 600
+def test_the_quick_run_has_the_stages_and_the_files_of_the_project(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ROOT / "dvc.yaml", workspace)
+    content = read()
+    listed = subprocess.run(
+        ["dvc", "stage", "list", "--name-only"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert sorted(dict(commands(content))) == sorted(listed.stdout.split())
+    assert dict(commands(content))["train-nets@mlp-48"] == "python -m stages.train_nets mlp-48"
+    Path("data/pictures").mkdir(parents=True)
+    for folder in (paths.RAW, Path("models"), paths.PICTURES.folder):
+        folder.mkdir(parents=True)
+    paths.RAW_IMAGES.touch()
+    assert not prepare(FOLDER, content)
+    assert {path.name for path in (FOLDER / "data").iterdir()} == {"pictures"}
+    assert not (FOLDER / "models").exists() and (FOLDER / "dvc.yaml").is_symlink()
+    fetch = {"params": {"params.yaml": {"fetch": plain(content["fetch"])}}}
+    LOCK.write_text(json.dumps({"stages": {"fetch": fetch}}))
+    assert prepare(FOLDER, content), "the data set need not be fetched again"
+    content["fetch"]["source"] = "openml"
+    assert not prepare(FOLDER, content)
+
+
+def test_a_stage_of_the_quick_run_that_fails_is_named(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [])
+    with pytest.raises(UserError, match=r"^train-nets@none: unknown net 'none'"):
+        run_stage("train-nets@none", "python -m stages.train_nets none")
+    with pytest.raises(UserError, match=r"^mine: failed: exit 3$"):
+        run_stage("mine", "exit 3")
+
+
+@pytest.mark.slow
+def test_the_quick_run_leaves_the_workspace_as_it_was(finished: Project, tmp_path: Path) -> None:
+    project = finished.copy(tmp_path / "project")
+    shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(project.folder / ".git")  # it needs no repository
+    before = {path: path.stat().st_mtime_ns for path in project.folder.rglob("*") if path.is_file()}
+    ran = project.succeed(sys.executable, "-m", "tools.quick")
+    assert "quick: report" in ran.output
+    quick = project.folder / FOLDER
+    after = [path for path in project.folder.rglob("*") if path.is_file() and not path.is_relative_to(quick)]
+    assert before == {path: path.stat().st_mtime_ns for path in after if "__pycache__" not in path.parts}
+    assert (quick / paths.PAGE).stat().st_size > 10_000
+    assert {row["model"] for row in json.loads((quick / paths.LEADERBOARD).read_text())} == {*BASELINES, *NETS}
 
 
 def test_the_default_models_and_any_number_of_settings_fit_in_130_columns() -> None:
@@ -206,7 +257,7 @@ def git(*arguments: str) -> None:
     subprocess.run(["git", *arguments], check=True)
 
 
-@pytest.mark.parametrize("tool", ["agreement", "experiments", "quick", "verify", "repository"])
+@pytest.mark.parametrize("tool", ["agreement", "experiments", "verify", "repository"])
 def test_a_tool_without_git_or_a_commit_says_how_to_make_one(tool: str, unpacked: Path) -> None:
     def message(**variables: str) -> str:
         start, environment = [sys.executable, "-m", f"tools.{tool}"], {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -261,13 +312,14 @@ def test_tools_run_dvc_and_stages_by_their_own_python(unpacked: Path) -> None:
     git("commit", "--quiet", "--message", "the project")
     # The environment is not active, and the user's shell runs nothing.
     variables = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "SHELL": "/bin/false"}
-    for tool in ("quick", "experiments"):
-        start = [sys.executable, "-m", f"tools.{tool}"]
-        ran = subprocess.run(start, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
+    experiment = "from benchmarks.recipes import run_experiment; run_experiment('small', ['split.rows=1500'])"
+    for start in (["-m", "tools.quick"], ["-c", experiment], ["-m", "tools.experiments"]):
+        command = [sys.executable, *start]
+        ran = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-        if tool == "quick":
-            assert ran.stdout.endswith("quick: its page: open .dvc/tmp/quick.html\n")
-    assert re.search(rf"^  quick +split\.rows={ROWS}$", ran.stdout, re.MULTILINE), ran.stdout
-    # The page of the experiment, not of the workspace.
-    assert not (unpacked / "reports").exists()
-    assert (unpacked / ".dvc" / "tmp" / "quick.html").read_text() == "a page\n"
+        if "tools.quick" in start:
+            assert ran.stdout.endswith("1,500 images: open .dvc/tmp/quick/reports/index.html\n")
+    assert re.search(r"^  small +split\.rows=1500$", ran.stdout, re.MULTILINE), ran.stdout
+    # The page of the folder of its own, not of the workspace.
+    assert not (unpacked / "reports").exists() and not (unpacked / "kept").exists()
+    assert (unpacked / FOLDER / paths.PAGE).read_text() == "a page\n"

@@ -1,90 +1,126 @@
-"""Runs the whole pipeline on few images, as the DVC experiment "quick", outside the workspace.
+"""Runs all stages on few images, one after the other in this process, in the folder .dvc/tmp/quick.
 
-Its accuracies are lower than those of the whole data, but rank the models much as those do: batches are small, so that
-the few images make enough steps. Batch normalisation needs some hundreds, until its averages have left their start.
+Without DVC, and with one import of TensorFlow, which takes longer than most of these stages. The accuracies are lower
+than those of the whole data, but rank the models much as those do: batches are small, so that the few images make
+enough steps. Batch normalisation needs some hundreds, until its averages have left their start.
 """
 
+import importlib
+import os
+import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from stages.shared.errors import UserError
 from stages.shared.files import paths
-from stages.shared.files.text_files import save_text
-from stages.shared.params import nets_section, split_section
-from stages.shared.params.nets_section import Net
+from stages.shared.files.dvc_lock import locked_params, locked_stages
+from stages.shared.models.tensorflow_startup import start_tensorflow
+from stages.shared.params import training_section
+from stages.shared.params.yaml_file import PARAMS, plain, read
 from stages.shared.process import console
 from stages.shared.process.run import run
-from tools.compare import content, resolve
-from tools.programs import DVC, environment
-from tools.repository import check_history, check_repository, git
+from tools.programs import environment
 
 ROWS = 1500
 EPOCHS = 6
 BATCH_SIZE = 16
-NAME = "quick"
-PAGES = Path(".dvc/tmp")  # not in Git
+FOLDER = Path(".dvc/tmp/quick")
+PIPELINE = Path("dvc.yaml")
 
 
-def settings(rows: int, nets: dict[str, Net]) -> list[str]:
-    """Return the settings of the small experiment, as `KEY=VALUE`.
+def reduce(params: CommentedMap) -> None:
+    """Change the content of params.yaml: fewer rows and epochs, smaller batches; what is smaller already stays."""
 
-    Parameters
-    ----------
-    rows : int
-        Of the whole run.
-    nets : dict of str to Net
-        The declared nets.
+    def limit(section: Any, key: str, most: int) -> None:
+        value = section.get(key) if isinstance(section, dict) else None
+        # Anything else is for check-params to refuse.
+        if value is None or (type(plain(value)) is int and value > most):
+            section[key] = most
+
+    limit(params.get("split"), "rows", ROWS)
+    for net in (params.get("nets") or {}).values():
+        limit(net, "epochs", EPOCHS)
+        limit(net, "batch_size", BATCH_SIZE)
+        if isinstance(net, dict):
+            net.pop("threads", None)  # TensorFlow takes one number per process
+
+
+def commands(params: CommentedMap) -> Iterator[tuple[str, str]]:
+    """Yield the name and the command of every stage of dvc.yaml, in its order, which is that of their dependencies."""
+    for stage, definition in YAML(typ="safe").load(PIPELINE)["stages"].items():
+        if "matrix" not in definition:
+            yield stage, definition["cmd"]
+            continue
+        [(key, values)] = definition["matrix"].items()
+        for item in params[values.removeprefix("${").removesuffix("}")] or ():
+            yield f"{stage}@{item}", definition["cmd"].replace(f"${{item.{key}}}", item)
+
+
+def prepare(folder: Path, params: CommentedMap) -> bool:
+    """Make a folder in which the stages find the files of the project, besides those that they write.
+
+    Returns
+    -------
+    bool
+        Whether it has the data set, because it was fetched with the same settings.
     """
-    smaller = [f"split.rows={min(ROWS, rows)}"]
-    for name, net in nets.items():
-        smaller += [f"nets.{name}.epochs={min(EPOCHS, net.epochs)}"]
-        smaller += [f"nets.{name}.batch_size={min(BATCH_SIZE, net.batch_size)}"]
-    return smaller
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / "data").mkdir(parents=True)
+    written = {Path(".git"), Path(".dvc"), PARAMS, Path("data"), Path("models"), Path("reports")}
+    outputs = {paths.CODE.folder, paths.CHECKS.folder, paths.RAW, paths.CLASSES.parent}
+    fetched = locked_params(locked_stages(), "fetch").get("fetch") == plain(params.get("fetch"))
+    for path in [*Path().iterdir(), *Path("data").glob("*")]:
+        if path not in written | outputs or (path == paths.RAW and fetched):
+            (folder / path).symlink_to(path.resolve())
+    YAML().dump(params, folder / PARAMS)
+    return (folder / paths.RAW_IMAGES).is_file()
 
 
-def rows_fetched() -> int:
-    """Return the number of images of the data set; `ROWS` if it has not been fetched yet."""
-    return len(np.load(paths.RAW_IMAGES, mmap_mode="r")) if paths.RAW_IMAGES.is_file() else ROWS
-
-
-def command(name: str, changes: list[str]) -> list[str]:
-    """Return the DVC command that runs the pipeline with changed settings in a temporary folder."""
-    options = [part for change in changes for part in ("--set-param", change)]
-    return [*DVC, "exp", "run", "--temp", "--name", name, *options]
-
-
-def run_experiment(name: str, changes: list[str]) -> None:
-    """Run an experiment in place of an earlier one of the same name; exits with DVC's code if it fails.
+def run_stage(name: str, command: str) -> None:
+    """Run a stage in the current folder: in this process if it is a module of the project, else as DVC would.
 
     Raises
     ------
     UserError
-        The repository lacks what DVC needs to keep an experiment, or DVC kept none.
+        With the name of the stage.
     """
-    check_repository()
-    check_history()
-    remove = [*DVC, "exp", "remove", name]
-    subprocess.run(remove, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    done = subprocess.run(command(name, changes), env=environment(), check=False)
-    if done.returncode:
-        sys.exit(done.returncode)
-    head = git("rev-parse", "HEAD").strip()
-    experiment = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
-    if not git("for-each-ref", experiment):
-        raise UserError(f"{name}: DVC has run the stages and kept no experiment; its messages above may say why")
-    console.say(f"{name}: 'make experiments' lists it, 'dvc exp apply {name}' copies its results to the workspace")
-    if page := content(resolve(experiment), paths.PAGE.as_posix()):
-        file = PAGES / f"{name}.html"
-        save_text(file, page)
-        console.say(f"{name}: its page: open {file}")
+    words = shlex.split(command)
+    if words[:2] != ["python", "-m"]:
+        if subprocess.run(command, shell=True, env=environment()).returncode:
+            raise UserError(f"{name}: failed: {command}")
+        return
+    sys.argv = words[2:]
+    try:
+        importlib.import_module(f"{words[2]}.__main__").main()
+    except UserError as error:
+        raise UserError("\n".join(f"{name}: {line}" for line in str(error).splitlines())) from None
 
 
 def main() -> None:
-    """Run the small experiment."""
-    run_experiment(NAME, settings(split_section.load().rows or rows_fetched(), nets_section.load()))
+    """Run all stages."""
+    params = read()
+    reduce(params)
+    stages = dict(commands(params))
+    threads = training_section.load().threads
+    start_tensorflow()
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)  # not possible later, between two stages
+    if prepare(FOLDER, params):
+        del stages["fetch"]
+    page = FOLDER / paths.PAGE
+    os.chdir(FOLDER)
+    for name, command in stages.items():
+        console.say(f"quick: {name}")
+        run_stage(name, command)
+    console.say(f"quick: the page of these results, with accuracies of {ROWS:,} images: open {page}")
 
 
 if __name__ == "__main__":

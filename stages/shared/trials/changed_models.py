@@ -9,12 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
+from stages.shared.files.dvc_lock import locked_params, locked_stages
 from stages.shared.params.yaml_file import PARAMS
 
-LOCK = Path("dvc.lock")
 CHECK = "check-models"
 TRAINING = {"baselines": "train-baselines", "nets": "train-nets"}
 DRAWING = {"baselines": "plot-baselines", "nets": "plot-weights"}
@@ -48,7 +45,7 @@ def left_to_training(params: Mapping[str, Any]) -> str | None:
 
 def _changed(params: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     """Return the models that are not as they were last trained and drawn, and those that have to be trained again."""
-    stages = _stages()
+    stages = locked_stages()
     names = {name: kind for kind in TRAINING for name in params[kind]}
     retrained = {name for name, kind in names.items() if _retrained(kind, name, params, stages)}
     if not _same_files(stages):
@@ -56,14 +53,6 @@ def _changed(params: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     return {
         name for name, kind in names.items() if name in retrained or _redrawn(kind, name, params, stages)
     }, retrained
-
-
-def _stages() -> dict[str, Any]:
-    try:
-        stages = YAML(typ="safe").load(LOCK.read_text(encoding="utf-8"))["stages"]
-    except (OSError, YAMLError, ValueError, LookupError, TypeError):
-        return {}
-    return stages if isinstance(stages, dict) else {}
 
 
 def _same_files(stages: Mapping[str, Any]) -> bool:
@@ -77,22 +66,15 @@ def _same_files(stages: Mapping[str, Any]) -> bool:
 
 def _retrained(kind: str, name: str, params: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
     # The data may also make the training stage run, but then every model is tried before.
-    before = _params(stages, f"{TRAINING[kind]}@{name}")
+    before = locked_params(stages, f"{TRAINING[kind]}@{name}")
     now = [params[kind][name], params["training"]]
     # Text, in which, unlike in equal mappings, the order of layers counts.
     return repr(now) != repr([before.get(f"{kind}.{name}"), before.get("training")])
 
 
 def _redrawn(kind: str, name: str, params: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
-    before = _params(stages, f"{DRAWING[kind]}@{name}").get("pictures") or {}
+    before = locked_params(stages, f"{DRAWING[kind]}@{name}").get("pictures") or {}
     return repr(params["pictures"]["weights"].get(name)) != repr(before.get("weights", {}).get(name))
-
-
-def _params(stages: Mapping[str, Any], stage: str) -> Mapping[str, Any]:
-    try:
-        return dict(stages[stage]["params"][str(PARAMS)])
-    except (LookupError, TypeError):
-        return {}
 
 
 def md5_of(path: Path) -> str:
