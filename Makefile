@@ -35,7 +35,7 @@ repro: committed  ## check params.yaml and run all changed stages (the default t
 	@python -m stages.check_params
 	$(if $(AT_ONCE)$(SCHEDULER),python -m cluster $(if $(AT_ONCE),--at-once='$(AT_ONCE)') $(if $(SCHEDULER),--scheduler='$(SCHEDULER)'),python -m dvc repro)
 
-quick: setup  ## run the pipeline on 1,500 images, outside the workspace (a few minutes)
+quick: setup  ## run the stages on 1,500 images, in the folder .dvc/tmp/quick (a minute)
 	@python -m tools.quick
 
 recipes: setup  ## train the notebook's nets with benchmarks/recipes.yaml, as an experiment outside the workspace

@@ -105,7 +105,7 @@ def test_params_cover_every_section_that_the_stage_reads(stage: str) -> None:
             # `from stages.shared.params import nets_section` reads the section; an import from it gives a type.
             if isinstance(node, ast.ImportFrom) and node.module == "stages.shared.params":
                 read |= {alias.name.removesuffix("_section") for alias in node.names}
-    tracked = {"*"} if "params.yaml" in listed(stage, "params") else set()
+    tracked = {"*"} if "params.yaml" in listed(stage, "deps") else set()
     tracked |= {param.split(".")[0] for param in listed(stage, "params")}
     assert read <= SECTIONS
     assert "*" in tracked or read == tracked

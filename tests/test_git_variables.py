@@ -121,14 +121,7 @@ def project(tmp_path: Path) -> Path:
 
 def test_tools_work_on_the_repository_of_their_folder(outer: Path, project: Path) -> None:
     assert "1 models agree" in run(outer, project, sys.executable, "-m", "tools.agreement")
-    experiment = "from benchmarks.recipes import run_experiment; run_experiment('small', ['split.rows=1500'])"
-    run(
-        outer,
-        project,
-        sys.executable,
-        "-c",
-        f"from stages.shared.process.run import run; run('x', lambda: 0); {experiment}",
-    )
+    run(outer, project, sys.executable, "-m", "tests.fixtures.experiment")
     shown = run(outer, project, sys.executable, "-m", "tools.experiments")
     assert re.search(r"^  small +split\.rows=1500$", shown, re.MULTILINE), shown
 

@@ -201,17 +201,10 @@ def slow(value: str) -> Any:
     return pytest.param(value, marks=pytest.mark.slow)
 
 
-EXPERIMENT = """
-from benchmarks.recipes import run_experiment
-from stages.shared.process.run import run
-run("small", lambda: run_experiment("small", ["split.rows=1500"]))
-"""
-
-
 def experiment(folder: Path) -> tuple[int, str]:
     """Run an experiment in a folder, as `make recipes` does; return its exit code and last line."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", EXPERIMENT]
+    command = [sys.executable, "-m", "tests.fixtures.experiment"]
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return ran.returncode, (ran.stdout + ran.stderr).strip().splitlines()[-1]
 

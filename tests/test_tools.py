@@ -156,7 +156,7 @@ def test_the_quick_run_has_the_stages_and_the_files_of_the_project(
 
 def test_a_stage_of_the_quick_run_that_fails_is_named(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [])
-    with pytest.raises(UserError, match=r"^train-nets@none: unknown net 'none'"):
+    with pytest.raises(UserError, match=r"^train-nets@none: params.yaml declares no net 'none'"):
         run_stage("train-nets@none", "python -m stages.train_nets none")
     with pytest.raises(UserError, match=r"^mine: failed: exit 3$"):
         run_stage("mine", "exit 3")
@@ -312,12 +312,11 @@ def test_tools_run_dvc_and_stages_by_their_own_python(unpacked: Path) -> None:
     git("commit", "--quiet", "--message", "the project")
     # The environment is not active, and the user's shell runs nothing.
     variables = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "SHELL": "/bin/false"}
-    experiment = "from benchmarks.recipes import run_experiment; run_experiment('small', ['split.rows=1500'])"
-    for start in (["-m", "tools.quick"], ["-c", experiment], ["-m", "tools.experiments"]):
-        command = [sys.executable, *start]
+    for program in ("tools.quick", "tests.fixtures.experiment", "tools.experiments"):
+        command = [sys.executable, "-m", program]
         ran = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
-        if "tools.quick" in start:
+        if program == "tools.quick":
             assert ran.stdout.endswith("1,500 images: open .dvc/tmp/quick/reports/index.html\n")
     assert re.search(r"^  small +split\.rows=1500$", ran.stdout, re.MULTILINE), ran.stdout
     # The page of the folder of its own, not of the workspace.
