@@ -5,16 +5,17 @@ as it does after a serial run.
 """
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from cluster import plan, require_dask
 from stages.shared.errors import UserError
-from stages.shared.files.text_files import save_text
 from stages.shared.params import training_section
 from stages.shared.process.console import say
-from stages.shared.process.run import run
+from stages.shared.process.run import die_with_parent, run
 from tools.programs import DVC, environment
 
 FOLDER = Path(".dvc/tmp/cluster")
@@ -39,40 +40,25 @@ def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | 
     UserError
         A stage failed; the others have run all the same.
     """
-    from cluster import on_dask, snapshot
-    from cluster.machine import REMARK
-    from cluster.run_cache import has, keys
-
-    failed: list[str] = []
-    left = {*stages}
-
-    def ended(stage: str, how: on_dask.Ended) -> None:
-        left.discard(stage)
-        if how.code:
-            failed.append(stage)
-            say(f"{stage} failed{f' on {how.machine}' if how.machine else ''}, {len(left)} left:\n{how.output}")
-            return
-        if how.timing:
-            save_text(plan.timing(stage), how.timing)
-        for line in how.output.splitlines():
-            if line.startswith(REMARK):
-                say(f"{stage}: {line.removeprefix(REMARK)}")
-        say(f"{stage}: done in {how.seconds:.1f} s on {how.machine}, {len(left)} left")
+    from cluster import on_dask, progress, snapshot
+    from cluster.run_cache import has, keys, remove_unfinished
 
     cache = Path(plan.dvc("cache", "dir").strip()).resolve()
     before = sorted({name for names in inputs.values() for name in names})
     if scheduler:
         plan.dvc("push", "--run-cache", *before)
+        remove_unfinished()
     found = keys(stages)
-    jobs = {
-        stage: on_dask.Job(key, inputs[stage], str(plan.timing(stage))) for stage in stages if (key := found[stage])
-    }
+    timings = {stage: plan.timing(stage) for stage in stages}
+    jobs = {stage: on_dask.Job(key, inputs[stage], str(timings[stage])) for stage in stages if (key := found[stage])}
+    board = progress.Board({stage: plan.seconds(stage) for stage in jobs}, timings)
     archive = snapshot.write(FOLDER)
     exchanged = None if scheduler else cache
-    with on_dask.connect(scheduler, min(at_once or 1, len(stages)), FOLDER) as client:
-        on_dask.run_stages(client, archive, jobs, exchanged, lambda stage: say(f"{stage}: started"), ended)
+    with on_dask.connect(scheduler, min(at_once or 1, len(stages)), FOLDER) as client, progress.shown(board):
+        on_dask.run_stages(client, archive, jobs, exchanged, board)
     if scheduler:
         plan.dvc("fetch", "--run-cache", *before)
+    failed = board.failed
     for stage in {*jobs} - {*failed}:
         if not has(cache, jobs[stage].key):
             failed.append(stage)
@@ -83,15 +69,23 @@ def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | 
 
 def repro(*arguments: str) -> None:
     """Run `dvc repro`; exits with DVC's code if it fails."""
-    code = subprocess.run([*DVC, "repro", *arguments], env=environment(), check=False).returncode
-    if code:
-        sys.exit(code)
+    # Ctrl-C reaches DVC too, which ends the stage and then itself.
+    interrupts: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
+    ran = subprocess.run([*DVC, "repro", *arguments], env=environment(), check=False, preexec_fn=die_with_parent)
+    signal.signal(signal.SIGINT, before)
+    if interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+    if ran.returncode:
+        sys.exit(ran.returncode)
 
 
 def main() -> None:
     """Run the pipeline."""
     parser = argparse.ArgumentParser(prog="make repro", description=__doc__)
-    parser.add_argument("target", nargs="*", help="stages to run with all on which they depend; default: all")
+    parser.add_argument("target", nargs="*", help="as of `dvc repro`: a stage, or a dvc.yaml")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--at-once", type=int, help="number of stages at once on this machine")
     where.add_argument("--scheduler", help="address of a Dask scheduler")
@@ -105,12 +99,13 @@ def main() -> None:
             "results depend on it; for stages at once set a number, for example 1"
         )
     pull = ["--pull"] if options.scheduler else []
-    changed = plan.changed(options.target)
+    changed = plan.changed(options.target or ["dvc.yaml"])
     if not changed:
         say("Data and pipelines are up to date.")  # as DVC says
         return
+    targets = plan.stages(options.target) if options.target else ()
     before = plan.graph()
-    for first, group in plan.groups(before, changed, options.target):
+    for first, group in plan.groups(before, changed, targets):
         if first:
             repro(*pull, *sorted(first))
         # Their inputs may turn out to be as before.

@@ -62,6 +62,8 @@ def run_stage(stage: str, key: str, archive: Path, project: Path, inputs: list[s
                     f"{stage}: the outputs of {', '.join(inputs)} on this machine are not those of the driver"
                 )
         if cache is None:
+            for unfinished in Path(".dvc/cache/runs").glob("*/*/.*.tmp"):  # from a full remote
+                unfinished.unlink()
             _dvc("repro", "--pull", "--single-item", stage)  # another machine may have run it
             _dvc("push", "--run-cache", stage)
         else:
@@ -85,8 +87,11 @@ def main() -> None:
     parser.add_argument("--project", type=Path, required=True)
     parser.add_argument("--inputs", nargs="*", default=[])
     parser.add_argument("--cache", type=Path)
+    parser.add_argument("--parent", type=int, help="the process that starts this one, and with which it ends")
     options = parser.parse_args()
     die_with_parent()
+    if options.parent not in (None, os.getppid()):
+        raise SystemExit("machine: the worker that started this stage has ended")
     run_stage(options.stage, options.key, options.snapshot.resolve(), options.project, options.inputs, options.cache)
 
 

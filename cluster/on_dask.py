@@ -9,13 +9,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
 import dask
-from distributed import Client, Future, LocalCluster, get_worker, wait
+from distributed import Client, Future, KilledWorker, LocalCluster, get_worker, wait
+from distributed.comm import CommClosedError
 from distributed.diagnostics.plugin import UploadFile
 
 from cluster.snapshot import lay
@@ -26,6 +27,7 @@ RESOURCE = "stage"  # what `dask worker --resources stage=1` offers: the number 
 POLL = 0.1  # seconds from one look at a running stage to the next
 LOST = "the scheduler was lost; run the same command again: the results of finished stages are kept"
 GRACE = 5.0  # seconds for a stage to end after SIGTERM
+RETRIES = 3  # as often as Dask itself gives the stage of a lost worker to another
 
 
 class Ended(NamedTuple):
@@ -60,6 +62,19 @@ class Job(NamedTuple):
     timing: str
 
 
+class Watcher(Protocol):
+    """What is told how the stages go."""
+
+    def started(self, stage: str) -> None:
+        """Hear of a stage that was sent."""
+
+    def ended(self, stage: str, how: Ended) -> None:
+        """Hear how a stage ended."""
+
+    def running(self, workers: dict[str, str]) -> None:
+        """Hear, about every second, the address of the worker of each stage that runs."""
+
+
 class ByValue:
     """A function that Dask sends as it is: its scheduler and workers need not have the module."""
 
@@ -77,7 +92,13 @@ class ByValue:
 
 
 def run_on_worker(stage: str, key: str, archive: str, inputs: Sequence[str], cache: str | None, timing: str) -> Ended:
-    """Run a stage as a process of its own on this worker; it ends when the worker or the driver does."""
+    """Run a stage as a process of its own on this worker; it ends when the worker or the driver does.
+
+    Raises
+    ------
+    ChildProcessError
+        A signal ended the process, for example at the end of the machine's time; Dask then tries again.
+    """
     worker, began = get_worker(), time.monotonic()
     folder = Path(worker.local_directory)
     # Each thread has its own copy of the project.
@@ -86,6 +107,7 @@ def run_on_worker(stage: str, key: str, archive: str, inputs: Sequence[str], cac
     lay(snapshot, project)
     (project / timing).unlink(missing_ok=True)
     command = [sys.executable, "-m", "cluster.machine", stage, f"--key={key}", f"--snapshot={snapshot}", "--project=."]
+    command += [f"--parent={os.getpid()}"]
     command += [f"--cache={cache}"] if cache else []
     command += ["--inputs", *inputs] if inputs else []
     own = worker.get_current_task()
@@ -104,6 +126,8 @@ def run_on_worker(stage: str, key: str, archive: str, inputs: Sequence[str], cac
             # Dask cannot cancel a task that is running (its issue 4694).
             if task is None or task.state not in ("executing", "long-running"):
                 _end(process)
+    if process.returncode < 0:
+        raise ChildProcessError(f"{signal.Signals(-process.returncode).name} ended it on {worker.address}")
     written = project / timing
     return Ended(
         process.returncode,
@@ -139,7 +163,7 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
     Raises
     ------
     UserError
-        There is no scheduler at the address.
+        There is no scheduler at the address, or it is lost.
     """
     # Its messages about lost connections have tracebacks.
     for logger in ("distributed", "distributed.client"):
@@ -150,8 +174,13 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         except (OSError, ValueError) as error:  # ValueError: not an address
             raise UserError(f"SCHEDULER={scheduler}: {error}") from None
         with client:
-            yield client
+            try:
+                yield client
+            except (CancelledError, CommClosedError):
+                raise UserError(LOST) from None
         return
+    # Python says so when Ctrl-C ends this process at once: nothing is left.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
     with (
         dask.config.set({"temporary-directory": str(folder.resolve())}),
         LocalCluster(
@@ -173,14 +202,15 @@ def slots(client: Client) -> int:
     return int(sum(worker["resources"].get(RESOURCE, 0) for worker in workers))
 
 
-def run_stages(
-    client: Client,
-    archive: Path,
-    jobs: dict[str, Job],
-    cache: Path | None,
-    started: Callable[[str], None],
-    ended: Callable[[str, Ended], None],
-) -> None:
+def workers_of(client: Client, running: dict[Future, str]) -> dict[str, str]:
+    """Return the address of the worker of each stage that runs."""
+    stages = {future.key: stage for future, stage in running.items()}
+    with suppress(OSError):  # the scheduler is lost, which the client's status tells next
+        return {stages[key]: worker for worker, keys in client.processing().items() for key in keys if key in stages}
+    return {}
+
+
+def run_stages(client: Client, archive: Path, jobs: dict[str, Job], cache: Path | None, watcher: Watcher) -> None:
     """Run stages on the workers, in the given order, as many at a time as there are slots.
 
     Parameters
@@ -193,47 +223,49 @@ def run_stages(
         By stage.
     cache : Path or None
         As `cluster.machine.run_stage` takes it.
-    started, ended : callable
-        Are told when a stage is sent, and how it ended.
+    watcher : Watcher
+        Is told how they go.
     """
     client.register_plugin(UploadFile(str(archive), load=False), name=archive.name)
     function = ByValue(run_on_worker)
     waiting, running, told = [*jobs], dict[Future, str](), False
-    try:
-        while waiting or running:
-            # No more than there are slots: Dask gives all waiting tasks to the first worker that is free.
-            if client.status != "running":
-                raise UserError(LOST)
-            while waiting and len(running) < slots(client):
-                stage = waiting.pop(0)
-                key, inputs, timing = jobs[stage]
-                arguments = (stage, key, archive.name, inputs, str(cache) if cache else None, timing)
-                # The same name for the same work, so that two drivers share it.
-                future = client.submit(function, *arguments, key=f"{stage}-{key}", resources={RESOURCE: 1})
-                running[future] = stage
-                started(stage)
-            if not running:
-                if not told:
-                    say(f"cluster: waiting for workers, which 'dask worker ... --resources {RESOURCE}=1' starts")
-                    told = True
-                time.sleep(1)
-                continue
-            try:
-                done = wait([*running], timeout=1, return_when="FIRST_COMPLETED").done
-            except TimeoutError:
-                continue
-            except CancelledError:
-                raise UserError(LOST) from None
-            for future in done:
-                stage = running.pop(future)
-                ended(stage, _result(future))
-    finally:
-        client.cancel([*running], force=True)
+    while waiting or running:
+        if client.status != "running":
+            raise UserError(LOST)
+        # No more than there are slots: Dask gives all waiting tasks to the first worker that is free.
+        free = slots(client)
+        while waiting and len(running) < free:
+            stage = waiting.pop(0)
+            key, inputs, timing = jobs[stage]
+            arguments = (stage, key, archive.name, inputs, str(cache) if cache else None, timing)
+            # The same name for the same work, so that two drivers share it.
+            future = client.submit(function, *arguments, key=f"{stage}-{key}", resources={RESOURCE: 1}, retries=RETRIES)
+            running[future] = stage
+            watcher.started(stage)
+        if not free and not told:
+            say(f"cluster: waiting for workers, which 'dask worker ... --resources {RESOURCE}=1' starts")
+        told = not free
+        watcher.running(workers_of(client, running))
+        if not running:
+            time.sleep(1)
+            continue
+        try:
+            done = wait([*running], timeout=1, return_when="FIRST_COMPLETED").done
+        except TimeoutError:
+            continue
+        for future in done:
+            watcher.ended(running.pop(future), _result(future))
 
 
 def _result(future: Future) -> Ended:
     try:
         result: Ended = Ended(*future.result())
-    except Exception as error:  # of Dask: the worker died three times, or the scheduler was lost
+    except (CancelledError, CommClosedError):  # the scheduler is lost
+        raise
+    except KilledWorker as error:
+        worker = error.last_worker.address
+        text = f"{error.allowed_failures + 1} workers ended while they ran it, the last at {worker}: out of memory?\n"
+        return Ended(1, text, 0.0, "", None)
+    except Exception as error:  # of `run_on_worker`: a signal each time, or a full disk
         return Ended(1, f"{type(error).__name__}: {error}\n", 0.0, "", None)
     return result

@@ -1,10 +1,12 @@
 """Which stages can run at the same time, by what DVC's command line says of the pipeline."""
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -12,6 +14,7 @@ from ruamel.yaml import YAML
 from stages.shared.errors import UserError
 from stages.shared.files.paths import TIMINGS
 from stages.shared.files.text_files import load_json
+from stages.shared.process.run import die_with_parent
 from tools.programs import DVC, environment
 
 EDGE = re.compile(r'^"(.+)" -> "(.+)";$', re.MULTILINE)
@@ -26,9 +29,12 @@ def dvc(*arguments: str) -> str:
     UserError
         DVC fails, with its own message.
     """
-    ran = subprocess.run([*DVC, *arguments], env=environment(), capture_output=True, text=True)
+    ran = subprocess.run(
+        [*DVC, *arguments], env=environment(), capture_output=True, text=True, preexec_fn=die_with_parent
+    )
     if ran.returncode:
-        raise UserError(ran.stderr.strip().removeprefix("ERROR: "))
+        message = ran.stderr.rpartition("ERROR: ")[2].partition("Having any troubles?")[0].strip()
+        raise UserError(f"dvc {arguments[0]}: {message.removeprefix('unexpected error - ')}")
     return ran.stdout
 
 
@@ -40,10 +46,14 @@ def graph() -> dict[str, set[str]]:
     return before
 
 
+def stages(targets: Iterable[str]) -> set[str]:
+    """Return the stages that targets of `dvc repro` name: a stage, all of a matrix, or of a dvc.yaml."""
+    return {*dvc("stage", "list", "--name-only", *targets).splitlines()}
+
+
 def changed(targets: Iterable[str]) -> set[str]:
     """Return the stages, of targets and those before them, whose inputs, settings or outputs have changed."""
-    options = ("--with-deps", *targets) if targets else ()
-    return {*json.loads(dvc("status", "--json", *options))}
+    return {*json.loads(dvc("status", "--json", "--with-deps", *targets))}
 
 
 def ancestors(stage: str, before: Mapping[str, set[str]]) -> set[str]:
@@ -70,7 +80,7 @@ def groups(
     changed : set of str
         As `changed` returns it.
     targets : iterable of str
-        The stages to run with all on which they depend; none means all.
+        The stages to run with all on which they depend; none means those of dvc.yaml in this folder.
 
     Returns
     -------
@@ -80,8 +90,8 @@ def groups(
     """
     names = {*before} | {name for names in before.values() for name in names}
     depends = {name: ancestors(name, before) for name in names}
-    if wanted := {*targets}:
-        names = {name for name in names if name in wanted or any(name in depends[target] for target in wanted)}
+    wanted = {*targets} or {name for name in names if ":" not in name}
+    names = {name for name in names if name in wanted or any(name in depends.get(target, ()) for target in wanted)}
     may_run = {name for name in names if name in changed or depends[name] & changed}
     found: dict[frozenset[str], set[str]] = {}
     for name in sorted(restorable(may_run), key=lambda name: len(depends[name])):
@@ -91,35 +101,51 @@ def groups(
 
 def restorable(stages: Iterable[str]) -> set[str]:
     """Return the stages that DVC's run cache keeps: with dependencies and cached outputs alone, none persistent."""
-    files: dict[Path, dict[str, Any]] = {}
     found = set()
     for stage in stages:
-        # `studies/dvc.yaml:train@7` is an entry of the matrix `train` in studies/dvc.yaml.
-        path, _, name = stage.rpartition(":")
-        file = Path(path or "dvc.yaml")
-        if file not in files:
-            files[file] = YAML(typ="safe").load(file).get("stages", {})
-        definition = files[file].get(name.partition("@")[0], {})
-        outputs = [item for key in OUTPUTS for item in definition.get(key, [])]
+        declared = definition(stage)
+        outputs = [item for key in OUTPUTS for item in declared.get(key, [])]
         options = [next(iter(item.values())) or {} for item in outputs if isinstance(item, dict)]
         flags = [flag for each in options for flag in each.items()]
-        kept_out = ("cache", False) in flags or ("persist", True) in flags or definition.get("always_changed", False)
-        if outputs and definition.get("deps") and not kept_out:
+        kept_out = ("cache", False) in flags or ("persist", True) in flags or declared.get("always_changed", False)
+        if outputs and declared.get("deps") and not kept_out:
             found.add(stage)
     return found
+
+
+def definition(stage: str) -> dict[str, Any]:
+    """Return what a dvc.yaml declares of a stage; {} for a .dvc file.
+
+    `studies/dvc.yaml:train@7` is an entry of the matrix `train` in studies/dvc.yaml.
+    """
+    path, _, name = stage.rpartition(":")
+    declared: dict[str, Any] = _declared(Path(path or "dvc.yaml").resolve()).get(name.partition("@")[0], {})
+    return declared.get("do", declared)  # of `foreach`
+
+
+@cache
+def _declared(file: Path) -> dict[str, Any]:
+    stages: dict[str, Any] = YAML(typ="safe").load(file).get("stages", {})
+    return stages
 
 
 def longest_first(stages: Iterable[str]) -> list[str]:
     """Sort stages by the time that each took when it last ran, as in reports/timings; unknown ones come first."""
 
-    def seconds(stage: str) -> float:
-        path = timing(stage)
-        return float(load_json(path, "seconds")["seconds"]) if path.is_file() else float("inf")
+    def order(stage: str) -> tuple[float, str]:
+        known = seconds(stage)
+        return -(float("inf") if known is None else known), stage
 
-    return sorted(stages, key=lambda stage: (-seconds(stage), stage))
+    return sorted(stages, key=order)
+
+
+def seconds(stage: str) -> float | None:
+    """Return the time that a stage took when it last ran; None if it is not known."""
+    path = timing(stage)
+    return float(load_json(path, "seconds")["seconds"]) if path.is_file() else None
 
 
 def timing(stage: str) -> Path:
-    """Return the file of a stage's last time and memory."""
-    file, name = PurePosixPath(stage.rpartition(":")[0]), stage.rpartition(":")[2]
-    return Path(file.parent, TIMINGS.path(name))
+    """Return the file of a stage's last time and memory: in reports/timings of the folder in which the stage runs."""
+    path, _, name = stage.rpartition(":")
+    return Path(os.path.normpath(Path(path).parent / definition(stage).get("wdir", "."))) / TIMINGS.path(name)

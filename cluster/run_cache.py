@@ -1,4 +1,4 @@
-"""The key by which DVC's run cache finds the results of an earlier run: the only use of what DVC does not document.
+"""The run cache of DVC, by which it finds the results of an earlier run: the only use of what DVC does not document.
 
 tests/test_cluster.py compares the key with that of a run of `dvc repro`, so that a new version of DVC is noticed.
 """
@@ -39,4 +39,19 @@ def keys(stages: Iterable[str]) -> dict[str, str | None]:
 
 def has(cache: Path, key: str) -> bool:
     """Return whether the run cache in a folder of DVC's cache has results of a key."""
-    return any((cache / "runs" / key[:2] / key).glob("*"))
+    return any((cache / "runs" / key[:2] / key).glob("[!.]*"))
+
+
+def remove_unfinished() -> None:
+    """Remove what transfers to a full DVC remote have left in its run cache: empty files.
+
+    DVC takes the newest file of a key, would find it damaged, and run the stage again.
+    """
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        remote = repo.cloud.get_remote_odb(None, "push --run-cache", hash_name="md5-dos2unix")
+        folder = remote.fs.join(remote.path, "runs")
+        for path in [*remote.fs.find(folder)] if remote.fs.exists(folder) else []:
+            if path.endswith(".tmp") and not remote.fs.size(path):
+                remote.fs.remove(path)

@@ -1,73 +1,49 @@
 """Stages at the same time, in processes of this machine and on a cluster: the results of a serial run, and faults."""
 
+import contextlib
 import importlib.util
 import json
 import os
+import pty
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from ruamel.yaml import YAML
 
 from benchmarks import at_once
 from cluster import plan, run_cache, snapshot
 from stages.shared.errors import UserError
+from tests.fixtures.machines import (
+    SECONDS,
+    WORK,
+    Cluster,
+    kept,
+    kill_worker,
+    processes_below,
+    runs,
+    sleeping,
+    until,
+    with_remote,
+    write_yaml,
+)
 from tests.fixtures.small_project import ROOT, Project
 
 pytestmark = pytest.mark.cluster
-
-SECONDS = 60  # for what takes one or two on a quiet machine
-WORK = ("a", "b", "c", "d")
-FAST = "distributed.comm.timeouts.connect"  # Dask waits 30 seconds for a scheduler
 
 
 @pytest.fixture(autouse=True)
 def dask(request: pytest.FixtureRequest) -> None:
     if importlib.util.find_spec("distributed") is None and request.config.option.markexpr != "cluster":
         pytest.skip("needs the packages of `make cluster`")
-
-
-def sleeping(folder: Path, seconds: float, names: tuple[str, ...] = WORK) -> Project:
-    """Make a project whose stages sleep: `data`, then `work@NAME`, which write a file each, then `gather`."""
-    folder.mkdir()
-    for name in ("stages", "tools", "cluster"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "libraries.json", folder)
-    training = {"seed": 1, "threads": 1, "train_accuracy_rows": None}
-    write_yaml(folder / "params.yaml", {"training": training, "work": dict.fromkeys(names, 1)})
-    work = f"sleep {seconds} && test ! -e fail-${{item.name}} && cat data/x > out/${{item.name}}"
-    stages = {
-        "data": {"cmd": "mkdir -p data && echo 5 > data/x", "outs": ["data"]},
-        "work": {
-            "matrix": {"name": "${work}"},
-            "cmd": f"mkdir -p out && echo started >> $LOG/${{item.name}} && {work}",
-            "deps": ["data"],
-            "params": ["work.${item.name}"],
-            "outs": ["out/${item.name}"],
-        },
-        "gather": {"cmd": "cat out/* > all.txt", "deps": ["out"], "outs": [{"all.txt": {"cache": False}}]},
-    }
-    write_yaml(folder / "dvc.yaml", {"stages": stages})
-    (folder / ".gitignore").write_text("/data\n/out\n__pycache__\n")
-    project = Project(folder)
-    project.succeed("git", "init", "--quiet", "--initial-branch", "main")
-    project.succeed("dvc", "init", "--quiet")
-    project.commit()
-    return project
-
-
-def write_yaml(path: Path, content: Any) -> None:
-    with path.open("w") as file:
-        YAML().dump(content, file)
 
 
 @pytest.fixture
@@ -77,63 +53,6 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("LOG", str(folder))
     return folder
-
-
-def runs(log: Path) -> dict[str, int]:
-    return {path.name: len(path.read_text().splitlines()) for path in sorted(log.iterdir())}
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < end, f"not within {SECONDS} seconds: {what}"
-        time.sleep(0.1)
-
-
-class Cluster:
-    """A scheduler and workers on loopback, with a folder each."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.address = ""
-
-    def scheduler(self) -> None:
-        """Start a scheduler, at another address than before."""
-        file = self.folder / "scheduler.json"
-        file.unlink(missing_ok=True)
-        self._start("scheduler", "scheduler", f"--scheduler-file={file}", "--port=0", "--dashboard-address=127.0.0.1:0")
-        until(lambda: file.is_file() and file.read_text().endswith("}"), "the scheduler's address")
-        self.address = json.loads(file.read_text())["address"]
-
-    def worker(self, name: str, **variables: str) -> None:
-        """Start a worker that runs one stage at a time."""
-        options = ("--nthreads=1", "--resources=stage=1", f"--local-directory={self.folder / name}")
-        dashboard = "--dashboard-address=127.0.0.1:0"
-        self._start(name, "worker", self.address, *options, dashboard, f"--name={name}", **variables)
-
-    def _start(self, name: str, kind: str, *options: str, **variables: str) -> None:
-        code = f"from distributed.cli.dask_{kind} import main; main()"
-        with (self.folder / f"{name}.log").open("ab") as output:
-            self.processes[name] = subprocess.Popen(
-                [sys.executable, "-c", code, "--host=127.0.0.1", *options],
-                env={**os.environ, **variables},
-                cwd=self.folder,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-
-    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """End a process and, as the end of a machine would, its children."""
-        process = psutil.Process(self.processes[name].pid)
-        for each in [process, *process.children(recursive=True)]:
-            each.send_signal(number)
-        self.processes.pop(name).wait(SECONDS)
-
-    def close(self) -> None:
-        """End all processes."""
-        for name in [*self.processes]:
-            self.kill(name)
 
 
 @pytest.fixture
@@ -164,22 +83,9 @@ def run(project: Project, *options: str, code: int = 0) -> str:
     return ran.output
 
 
-def with_remote(project: Project, storage: Path) -> Project:
-    project.succeed("dvc", "remote", "add", "--quiet", "--default", "storage", str(storage))
-    project.commit()
-    return project
-
-
-def stage_processes(marker: Path) -> list[psutil.Process]:
-    """Return the processes that work below a folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(marker) and process.pid != os.getpid():
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
+def said(output: str) -> list[str]:
+    """Return the lines of a driver's output, without those that DVC leaves empty."""
+    return [line for line in output.splitlines() if line.strip()]
 
 
 # The plan
@@ -207,11 +113,15 @@ def test_stages_that_can_run_at_the_same_time(tmp_path: Path, monkeypatch: pytes
 
 def test_the_longest_stage_starts_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    write_yaml(Path("dvc.yaml"), {"stages": {}})
+    Path("studies").mkdir()
+    write_yaml(Path("studies/dvc.yaml"), {"stages": {"a": {}, "b": {"wdir": ".."}}})
     for name, seconds in {"short": 1.0, "long@x": 30.5}.items():
         plan.timing(name).parent.mkdir(parents=True, exist_ok=True)
         plan.timing(name).write_text(json.dumps({"seconds": seconds, "peak_memory_mb": 1}))
     assert plan.longest_first(["short", "long@x", "unknown"]) == ["unknown", "long@x", "short"]
     assert plan.timing("studies/dvc.yaml:a@b") == Path("studies/reports/timings/a@b.json")
+    assert plan.timing("studies/dvc.yaml:b") == Path("reports/timings/b.json"), "where the stage runs"
 
 
 def test_the_key_is_that_of_dvcs_own_run_cache(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,20 +237,141 @@ def test_a_stage_that_fails_lets_the_others_end(tmp_path: Path, log: Path) -> No
     assert runs(log) == {"a": 1, "b": 2, "c": 1, "d": 1}, "only the one that failed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_driver_that_ends_leaves_no_process_and_loses_nothing(
-    tmp_path: Path, log: Path, number: signal.Signals
-) -> None:
-    project = sleeping(tmp_path / "project", 3)
+def test_the_pipeline_of_another_folder(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stages run in its folder, after those of the main pipeline on which they depend."""
+    serial, parallel = (sleeping(tmp_path / name, 0, ("a", "b")) for name in ("serial", "parallel"))
+    train = "mkdir -p results && echo started >> $LOG/${item} && cat ../out/a > results/${item}"
+    matrix = {"matrix": {"seed": [7, 8]}, "cmd": train.replace("item", "item.seed"), "deps": ["../out/a"]}
+    foreach = {"foreach": ["x", "y"], "do": {"cmd": train, "deps": ["../out/a"], "outs": ["results/${item}"]}}
+    stages = {
+        "train": {**matrix, "outs": ["results/${item.seed}"]},
+        "each": foreach,
+        "sum": {"cmd": "cat results/* > sum.txt", "deps": ["results"], "outs": ["sum.txt"]},
+    }
+    for project in (serial, parallel):
+        (project.folder / "studies").mkdir()
+        write_yaml(project.folder / "studies/dvc.yaml", {"stages": stages})
+        (project.folder / "studies/.gitignore").write_text("/results\n/sum.txt\n")
+        project.commit()
+    serial.repro("studies/dvc.yaml")
+    log_of_serial = runs(log)
+    output = run(parallel, "--at-once", "2", "studies/dvc.yaml:train@7")
+    assert "studies/dvc.yaml:train@8" not in output and (parallel.folder / "studies/results/7").is_file()
+    output = run(parallel, "--at-once", "2", "studies/dvc.yaml")
+    assert "studies/dvc.yaml:train@8: started" in output and "studies/dvc.yaml:each@x: started" in output
+    assert parallel.read("studies/dvc.lock") == serial.read("studies/dvc.lock") and parallel.lock == serial.lock
+    assert runs(log) == {name: 2 * times for name, times in log_of_serial.items()}, "b is not needed"
+    monkeypatch.chdir(parallel.folder)
+    found = plan.groups(plan.graph(), {"data", *plan.stages(["studies/dvc.yaml"])}, [])
+    assert found == [({"data"}, {"work@a", "work@b"})], "without a target, the main pipeline alone"
+    with pytest.raises(UserError, match="'no-such' not found"):
+        plan.stages(["no-such"])
+
+
+def test_a_table_on_a_terminal(tmp_path: Path, log: Path) -> None:
+    project = sleeping(tmp_path / "project", 2)
+    timings = project.folder / "reports/timings"
+    timings.mkdir(parents=True)
+    (timings / "work@a.json").write_text(json.dumps({"seconds": 61.0, "peak_memory_mb": 1}))
+    reader, writer = pty.openpty()
+    termios.tcsetwinsize(writer, (24, 100))
+    command = (sys.executable, "-m", "cluster", "--at-once", "2")
+    with os.fdopen(writer, "w") as terminal:
+        process = project.start(*command, output=terminal, own_session=True)
+    shown = b""
+    with contextlib.suppress(OSError):  # at the end
+        while part := os.read(reader, 4096):
+            shown += part
+    os.close(reader)
+    assert process.wait(SECONDS) == 0
+    text = shown.decode()
+    assert "stage" in text and "last time" in text
+    assert re.search(r"work@a +tcp://127\.0\.0\.1:\d+ +\d\d:\d\d:\d\d +\d+ s +1:01 min", text)
+    assert re.search(r"2 running, 2 waiting, 0 done, about \d:\d\d min left", text)
+    assert text.count("done in") == 4 and "started" not in text
+    assert "\x1b[?25l" not in text, "the cursor stays, also when Ctrl-C ends the driver"
+
+
+def test_the_time_left() -> None:
+    from cluster import progress
+
+    board = progress.Board({"a": 100.0, "b": None, "c": 20.0, "d": 12.0}, {})
+    assert board.seconds_left() is None, "nothing runs"
+    board.began = {"a": time.time() - 40, "b": time.time()}
+    assert board.seconds_left() == pytest.approx((60 + 44 + 20 + 12) / 2, abs=1), "b: as the mean of the others"
+    board.began, board.done = {"a": time.time() - 40}, ["b", "c", "d"]
+    assert board.seconds_left() == pytest.approx(60, abs=1)
+    board.began = {"a": time.time() - 140}
+    assert board.seconds_left() == 0, "longer than last time"
+
+
+def test_a_worker_of_this_machine_that_is_killed(tmp_path: Path, log: Path) -> None:
+    project = sleeping(tmp_path / "project", 2)
     with driver(project, "--at-once", "2") as process:
-        until(lambda: len(runs(log)) > 2, "two stages have ended")
-        process.send_signal(number)
-        assert process.wait(SECONDS) == -number
-        until(lambda: not stage_processes(project.folder), "all processes have ended")
-    first = runs(log)
-    run(project, "--at-once", "2")
+        until(lambda: len(runs(log)) > 1, "two stages run")
+        kill_worker(process.pid, signal.SIGKILL)
+        output = process.communicate(timeout=3 * SECONDS)[0]
+        assert process.returncode == 0, output
+    assert "failed" not in output and "Traceback" not in output and "distributed" not in output, output
+    assert sum(runs(log).values()) <= 6, "only the stages that ran then ran twice"
+
+
+def send(process: subprocess.Popen[str], sent: str) -> signal.Signals:
+    """Send a signal to a driver; "Ctrl-C" to its process group, as from a terminal."""
+    if sent.startswith("Ctrl-C"):
+        for _ in range(2 if sent.endswith("twice") else 1):
+            os.killpg(process.pid, signal.SIGINT)
+        return signal.SIGINT
+    number = signal.SIGKILL if sent == "kill -9" else signal.SIGTERM
+    process.send_signal(number)
+    return number
+
+
+@pytest.mark.parametrize("sent", ["kill -9", "SIGTERM", "Ctrl-C twice"])
+def test_a_driver_that_ends_ends_dvc(tmp_path: Path, log: Path, sent: str) -> None:
+    project = sleeping(tmp_path / "project", 0)
+    (project.folder / "dvc.yaml").write_text(
+        project.read("dvc.yaml").replace("mkdir -p data", "touch begun; sleep 3; mkdir data")
+    )
+    with driver(project, "--at-once", "2") as process:
+        until((project.folder / "begun").exists, "DVC runs the first stage")
+        number = send(process, sent)
+        output = process.communicate(timeout=SECONDS)[0]
+        assert process.returncode == -number and "Traceback" not in output, output
+        until(lambda: not processes_below(project.folder), "all processes have ended")
+    assert not (project.folder / "dvc.lock").exists(), "DVC has not gone on"
+
+
+@pytest.mark.parametrize(
+    ("where", "sent"),
+    [
+        *(("this machine", sent) for sent in ("kill -9", "SIGTERM", "Ctrl-C", "Ctrl-C twice")),
+        ("machines", "kill -9"),
+        ("machines", "Ctrl-C twice"),
+    ],
+)
+def test_a_driver_that_ends_leaves_no_process_and_loses_nothing(
+    tmp_path: Path, log: Path, request: pytest.FixtureRequest, where: str, sent: str
+) -> None:
+    project, options, folder = sleeping(tmp_path / "project", 2), ["--at-once", "2"], tmp_path / "project"
+    cache = folder / ".dvc/cache"
+    if where == "machines":
+        machines: Cluster = request.getfixturevalue("machines")
+        machines.worker("one")
+        cache = tmp_path / "storage"
+        with_remote(project, cache)
+        options, folder = ["--scheduler", machines.address], machines.folder / "one"
+    with driver(project, *options) as process:
+        until(lambda: kept(cache), "a stage has ended")
+        number = send(process, sent)
+        output = process.communicate(timeout=SECONDS)[0]
+        assert process.returncode == -number
+        assert said(output)[-1].startswith("work@"), output
+        until(lambda: not processes_below(folder), "all processes have ended")
+    first, done = runs(log), kept(cache)
+    run(project, *options)
     again = {name for name, times in runs(log).items() if times > first.get(name, 0)}
-    assert len(again) <= 2 and {*WORK} - {*first} <= again
+    assert len(again) <= len(WORK) - done and {*WORK} - {*first} <= again
 
 
 @pytest.mark.parametrize(
@@ -412,17 +443,52 @@ def test_machines_have_the_results_of_a_serial_run(tmp_path: Path, log: Path, ma
     assert runs(log) == dict.fromkeys(WORK, 2), "another clone: from the remote"
 
 
-def test_a_machine_that_is_gone(tmp_path: Path, log: Path, machines: Cluster) -> None:
-    project = with_remote(sleeping(tmp_path / "project", 3), tmp_path / "storage")
+@pytest.mark.parametrize(
+    ("what", "number"), [("machine", signal.SIGKILL), ("machine", signal.SIGTERM), ("worker", signal.SIGKILL)]
+)
+def test_a_machine_that_is_gone(
+    tmp_path: Path, log: Path, machines: Cluster, what: str, number: signal.Signals
+) -> None:
+    project = with_remote(sleeping(tmp_path / "project", 2), tmp_path / "storage")
     for name in ("one", "two"):
         machines.worker(name)
     with driver(project, "--scheduler", machines.address) as process:
-        until(lambda: len(runs(log)) > 2, "two stages have ended")
-        machines.kill("one")
+        until(lambda: len(runs(log)) > 2, "a stage has ended, and two run")
+        if what == "machine":
+            machines.kill("one", number)
+        else:
+            kill_worker(machines.processes["one"].pid, number)
         output = process.communicate(timeout=3 * SECONDS)[0]
         assert process.returncode == 0, output
+    assert "failed" not in output and "Traceback" not in output
     assert project.read("all.txt") == 4 * "5\n"
     assert sum(runs(log).values()) <= 5, "only the stage of the lost machine ran twice"
+
+
+def test_the_only_machine_goes_and_another_comes(tmp_path: Path, log: Path, machines: Cluster) -> None:
+    project = with_remote(sleeping(tmp_path / "project", 2), tmp_path / "storage")
+    machines.worker("one")
+    with driver(project, "--scheduler", machines.address) as process:
+        assert process.stdout is not None
+        until(lambda: "work@a: started" in process.stdout.readline(), "a stage is sent")
+        until(lambda: runs(log), "it runs")
+        machines.kill("one", signal.SIGTERM)
+        until(lambda: "waiting for workers" in process.stdout.readline(), "the driver waits")
+        machines.worker("two")
+        output = process.communicate(timeout=3 * SECONDS)[0]
+        assert process.returncode == 0 and "failed" not in output, output
+    assert {**runs(log), "a": 1} == dict.fromkeys(WORK, 1)
+
+
+def test_a_stage_that_fails_on_a_machine(tmp_path: Path, log: Path, machines: Cluster) -> None:
+    project = with_remote(sleeping(tmp_path / "project", 0), tmp_path / "storage")
+    (project.folder / "fail-b").touch()
+    machines.worker("one")
+    output = run(project, "--scheduler", machines.address, code=1)
+    assert "work@b failed on tcp://" in output and output.endswith("cluster: 1 of 4 stages failed: work@b\n")
+    (project.folder / "fail-b").unlink()
+    run(project, "--scheduler", machines.address)
+    assert runs(log) == {"a": 1, "b": 2, "c": 1, "d": 1}, "only the one that failed"
 
 
 def test_a_damaged_input_is_brought_again(tmp_path: Path, log: Path, machines: Cluster) -> None:
@@ -438,20 +504,20 @@ def test_a_damaged_input_is_brought_again(tmp_path: Path, log: Path, machines: C
     assert runs(log) == {"a": 2, "b": 2, "c": 1, "d": 1}
 
 
-def test_a_lost_scheduler(tmp_path: Path, log: Path, machines: Cluster) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_lost_scheduler(tmp_path: Path, log: Path, machines: Cluster, number: signal.Signals) -> None:
     project = with_remote(sleeping(tmp_path / "project", 2), tmp_path / "storage")
     machines.worker("one")
     with driver(project, "--scheduler", machines.address) as process:
         until(lambda: len(runs(log)) > 1, "a stage has ended")
-        machines.kill("scheduler")
+        machines.kill("scheduler", number)
         output = process.communicate(timeout=2 * SECONDS)[0]
-        assert process.returncode == 1 and "Traceback" not in output, output
-        assert "run the same command again" in output
+        assert process.returncode == 1 and "failed" not in output and "Traceback" not in output, output
+        assert said(output)[-1].endswith("run the same command again: the results of finished stages are kept"), output
     machines.close()
     machines.scheduler()
     machines.worker("two")
-    finished = {path.name for path in (tmp_path / "storage" / "runs").rglob("*") if path.is_file()}
-    assert finished, "what had ended is on the remote"
+    assert kept(tmp_path / "storage"), "what had ended"
     before = runs(log)
     run(project, "--scheduler", machines.address)
     assert sum(runs(log).values()) <= sum(before.values()) + len(WORK) - 1
@@ -469,19 +535,54 @@ def test_a_machine_with_another_version_is_refused(tmp_path: Path, log: Path, ma
     assert runs(log) == {}
 
 
-def test_a_remote_that_cannot_be_written(tmp_path: Path, log: Path, machines: Cluster) -> None:
-    project = with_remote(sleeping(tmp_path / "project", 2), tmp_path / "storage")
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is a file system of its own, of 1 MB."""
+    folder = tmp_path / "storage"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(folder)], capture_output=True).returncode:
+        pytest.skip("needs the right to mount a file system")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_remote_that_is_full(tmp_path: Path, log: Path, machines: Cluster, storage: Path) -> None:
+    project = with_remote(sleeping(tmp_path / "project", 2), storage)
     machines.worker("one")
     with driver(project, "--scheduler", machines.address) as process:
         until(lambda: runs(log), "a stage has begun")
-        (tmp_path / "storage").rename(tmp_path / "away")
-        (tmp_path / "storage").touch()
+        with (storage / "others").open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
         output = process.communicate(timeout=3 * SECONDS)[0]
-        assert process.returncode == 1 and "4 of 4 stages failed" in output, output
-    (tmp_path / "storage").unlink()
-    (tmp_path / "away").rename(tmp_path / "storage")
+    assert process.returncode == 1 and "Traceback" not in output, output
+    assert output.count("its results are not on the DVC remote, although it has run: is the remote full?") == 4
+    assert "4 of 4 stages failed" in said(output)[-1]
+    (storage / "others").unlink()
     run(project, "--scheduler", machines.address)
     assert project.read("all.txt") == 4 * "5\n"
+    assert runs(log) == dict.fromkeys(WORK, 1), "the machine has kept the results"
+
+
+def test_a_remote_that_is_lost(tmp_path: Path, log: Path, machines: Cluster) -> None:
+    storage = tmp_path / "storage"
+    project = with_remote(sleeping(tmp_path / "project", 2), storage)
+    machines.worker("one")
+    with driver(project, "--scheduler", machines.address) as process:
+        until(lambda: len(runs(log)) > 1, "a stage has ended")
+        storage.rename(tmp_path / "away")
+        storage.touch()
+        output = process.communicate(timeout=3 * SECONDS)[0]
+    assert process.returncode == 1 and "Traceback" not in output, output
+    output = run(project, "--scheduler", machines.address, code=1)
+    [sentence] = said(output)
+    assert sentence.startswith("cluster: dvc push: ") and str(storage) in sentence
+    before = runs(log)
+    storage.unlink()
+    (tmp_path / "away").rename(storage)
+    run(project, "--scheduler", machines.address)
+    assert project.read("all.txt") == 4 * "5\n"
+    assert {**runs(log), **before} == {**runs(log), **dict.fromkeys(before, 1)}, "the machine has kept the results"
 
 
 def test_two_drivers_share_the_work(tmp_path: Path, log: Path, machines: Cluster) -> None:
