@@ -60,7 +60,7 @@ STAGE :=
 release: committed  ## register a version of a model that others can fetch (NAME=mlp-48 VERSION=v1.0.0, also STAGE=prod)
 	@python -m tools.release --name='$(NAME)' --version='$(VERSION)' --stage='$(STAGE)'
 
-reliability: committed  ## test with bad input, faults and interruptions (an hour; PARTS="kill params" selects campaigns)
+reliability: cluster committed  ## test with bad input, faults and interruptions (an hour; PARTS="kill params" selects campaigns)
 	@python -m tests.campaigns $(PARTS)
 
 # The tests of a file run in one process, because they share expensive fixtures.

@@ -65,6 +65,17 @@ CAMPAIGNS = {
         "running. Then all models are trained at the same time, each with `dvc --wait-for-lock repro --single-item`. "
         "One `dvc repro` follows; the result is the same if every file is byte for byte that of an undisturbed run.",
     ),
+    "cluster": Campaign(
+        20,
+        "faults",
+        "Stages at once",
+        "`python -m cluster` with a pipeline of sleeping stages, on one machine or on two with a scheduler, is "
+        "disturbed once at a random moment: a process ends, a stage fails, the remote is lost, inputs are damaged, a "
+        "machine has other versions, all machines go. The run must end well, by the signal, or with a sentence, and "
+        "leave no process behind. Another run follows; the result is the same if dvc.lock and the outputs are those of "
+        "a serial run, and no stage may be trained again whose results the first run had handed in. It needs the "
+        "packages of `make cluster`.",
+    ),
     "altered": Campaign(
         300,
         "files",
