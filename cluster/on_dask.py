@@ -26,6 +26,7 @@ from stages.shared.process.console import say
 RESOURCE = "stage"  # what `dask worker --resources stage=1` offers: the number of stages that run there at once
 POLL = 0.1  # seconds from one look at a running stage to the next
 LOST = "the scheduler was lost; run the same command again: the results of finished stages are kept"
+TLS = "with TLS, the address begins with tls://, and this machine needs the certificate and key of docs/cluster.md"
 GRACE = 5.0  # seconds for a stage to end after SIGTERM
 RETRIES = 3  # as often as Dask itself gives the stage of a lost worker to another
 
@@ -171,8 +172,11 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
     if scheduler:
         try:
             client = Client(scheduler)
-        except (OSError, ValueError) as error:  # ValueError: not an address
-            raise UserError(f"SCHEDULER={scheduler}: {error}") from None
+        # Also: not an address; Dask's settings ask for TLS or lack its certificate.
+        except (OSError, ValueError, RuntimeError, TypeError) as error:
+            no_certificate = isinstance(error, TypeError | FileNotFoundError)
+            reason = "no certificate of this machine" if no_certificate else str(error).rpartition(">: ")[2]
+            raise UserError(f"SCHEDULER={scheduler}: {reason}; {TLS}") from None
         with client:
             try:
                 yield client

@@ -598,24 +598,3 @@ def test_two_drivers_share_the_work(tmp_path: Path, log: Path, machines: Cluster
             assert process.returncode == 0, output
     assert runs(log) == dict.fromkeys(WORK, 1)
     assert projects[0].lock == projects[1].lock
-
-
-# The real pipeline
-
-
-@pytest.mark.slow
-def test_the_small_pipeline_at_once(finished: Project, tmp_path: Path) -> None:
-    project = finished.copy(tmp_path / "project")
-    for name in ("tools", "cluster"):
-        shutil.copytree(ROOT / name, project.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    project.edit(lambda params: params["training"].update(threads=1))
-    serial = project.copy(tmp_path / "serial")
-    serial.repro()
-    output = run(project, "--at-once", "2")
-    assert "Running stage 'train" not in output and output.count("started") == 4
-    assert project.lock == serial.lock
-    for folder in ("models", "reports", "data"):
-        for path in (serial.folder / folder).rglob("*"):
-            if path.is_file() and path.parent.name != "timings":
-                assert path.read_bytes() == (project.folder / path.relative_to(serial.folder)).read_bytes(), path
-    assert (project.folder / "reports/timings/train-nets@dense.json").is_file()
