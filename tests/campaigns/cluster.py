@@ -278,6 +278,6 @@ def _ended(driver: "subprocess.Popen[str]") -> tuple[str, str]:
 
 
 def _stages(trial: Trial) -> list[str]:
-    """Return the commands that run in the copies of the project."""
+    """Return the processes that run in the copies of the project."""
     folders = [trial.project.folder, *(trial.cluster.folder / name for name in ("one", "two"))]
-    return [str(process.cmdline()) for folder in folders for process in processes_below(folder)]
+    return [str(process) for folder in folders for process in processes_below(folder)]
