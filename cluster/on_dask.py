@@ -166,8 +166,8 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
     UserError
         There is no scheduler at the address, or it is lost.
     """
-    # Its messages about lost connections have tracebacks.
-    for logger in ("distributed", "distributed.client"):
+    # Its messages about lost connections and late workers have tracebacks.
+    for logger in ("distributed", "distributed.client", "tornado.application"):
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     if scheduler:
         try:
@@ -185,19 +185,22 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         return
     # Python says so when Ctrl-C ends this process at once: nothing is left.
     sys.warnoptions.append("ignore:resource_tracker:UserWarning")
-    with (
-        dask.config.set({"temporary-directory": str(folder.resolve())}),
-        LocalCluster(
+    with dask.config.set({"temporary-directory": str(folder.resolve())}):
+        cluster = LocalCluster(
             n_workers=1,  # each takes a second of a core to start; the stages are processes of their own
             threads_per_worker=at_once,
             resources={RESOURCE: at_once},
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
+        )
+        try:
+            with Client(cluster) as client:
+                yield client
+        finally:
+            # Dask kills a worker that does not end in time. On a machine under load, even that can take too long.
+            with suppress(TimeoutError):
+                cluster.close()
 
 
 def slots(client: Client) -> int:

@@ -392,6 +392,22 @@ def test_one_sentence_for_a_mistake(
     assert runs(log) == {}
 
 
+def test_a_worker_that_ends_late_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from distributed import LocalCluster
+
+    from cluster import on_dask
+
+    close = LocalCluster.close
+
+    def late(cluster: LocalCluster, timeout: float | None = None) -> None:
+        close(cluster, timeout)
+        raise TimeoutError
+
+    monkeypatch.setattr(LocalCluster, "close", late)
+    with on_dask.connect(None, 3, tmp_path) as client:
+        assert on_dask.slots(client) == 3
+
+
 # The benchmark
 
 
