@@ -130,7 +130,8 @@ def test_the_same_seed_gives_the_same_weights_and_console_output(
     pd.testing.assert_frame_equal(history, history_again, check_exact=True)
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    lines = capsys.readouterr().out.splitlines()
+    # After ten seconds, a busy machine also prints the number of steps.
+    lines = [line for line in capsys.readouterr().out.splitlines() if "epoch" in line]
     for line, row in zip(lines, history.itertuples(), strict=True):
         assert line == (
             f"tiny: epoch {row.epoch} of 5: accuracy {row.accuracy:.4f}, loss {row.loss:.4f}; "
