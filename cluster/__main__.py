@@ -103,6 +103,11 @@ def main() -> None:
     if not changed:
         say("Data and pipelines are up to date.")  # as DVC says
         return
+    if options.scheduler:
+        from cluster import on_dask
+
+        with on_dask.connect(options.scheduler, 1, FOLDER):
+            pass  # a wrong address is told before any stage runs
     targets = plan.stages(options.target) if options.target else ()
     before = plan.graph()
     for first, group in plan.groups(before, changed, targets):
