@@ -390,16 +390,6 @@ def test_missing_values_are_dashes_in_the_markdown_table() -> None:
 # The stage
 
 NAMES = ["NA", "01", "true"]
-PARAMS = """
-baselines:
-  linear: {class: LinearSVC}
-  dummy: {class: DummyClassifier}
-nets:
-  net:
-    layers: {flatten: {class: Flatten}, output: {class: Dense, units: classes, activation: softmax}}
-    epochs: 1
-    batch_size: 8
-"""
 
 
 def store(name: str, validation: Codes, test: Codes, kind: ScoreKind, parameters: int | None) -> None:
@@ -421,7 +411,7 @@ def store(name: str, validation: Codes, test: Codes, kind: ScoreKind, parameters
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder where three models have been trained and none has been evaluated."""
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text(PARAMS)
+    text_files.save_json(paths.DECLARED, {"baselines": ["linear", "dummy"], "nets": ["net"]})
     images = np.zeros((6, 4, 4), np.float32)
     datasets.save_classes(NAMES, 4, 4)
     datasets.save_set("validation", images, codes(0, 1, 2, 0, 1, 2))
@@ -529,7 +519,7 @@ def test_the_stage_names_a_model_that_has_not_been_trained(trained: Path) -> Non
 
 
 def test_the_stage_needs_a_declared_model(trained: Path) -> None:
-    Path("params.yaml").write_text("baselines: {}\nnets: {}\n")
+    text_files.save_json(paths.DECLARED, {"baselines": [], "nets": []})
     with pytest.raises(UserError) as caught:
         main()
     assert all(text in str(caught.value) for text in ("params.yaml", "baselines", "nets"))

@@ -230,7 +230,7 @@ def test_another_preparation_is_refused(trained: Callable[..., Pixels]) -> None:
 def test_in_a_project_another_preparation_trains_nothing_again(finished: Project, tmp_path: Path) -> None:
     project = finished.copy(tmp_path / "project")
     project.edit(lambda params: params["fetch"].update(preparation="as-is"))
-    assert set(project.repro()) == {"check-params", "fetch", "normalise-and-split"}
+    assert set(project.repro()) == {"check-params", "fetch", "normalise-and-split", "check-models"}
 
     images = np.load(project.folder / "data/split/test/images.npy")[:TESTED]
     (tmp_path / "pictures").mkdir()
