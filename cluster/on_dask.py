@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import cloudpickle
 import dask
-from distributed import Client, Future, KilledWorker, LocalCluster, get_worker, wait
+from distributed import Client, Future, KilledWorker, LocalCluster, Worker, WorkerPlugin, get_worker, wait
 from distributed.comm import CommClosedError
 from distributed.diagnostics.plugin import UploadFile
 
@@ -148,6 +148,14 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
+class LeaveInterrupts(WorkerPlugin):
+    """Leaves Ctrl-C, which reaches a worker on this machine, too, to the driver, with which the worker ends."""
+
+    def setup(self, worker: Worker) -> None:
+        """Ignore SIGINT; Dask would print tracebacks."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 @contextmanager
 def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Client]:
     """Connect to a scheduler, or start a worker on this machine, which ends with the block.
@@ -196,6 +204,7 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         )
         try:
             with Client(cluster) as client:
+                client.register_plugin(LeaveInterrupts())
                 yield client
         finally:
             # Dask kills a worker that does not end in time. On a machine under load, even that can take too long.
