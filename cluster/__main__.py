@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cluster import plan, require_dask
 from stages.shared.errors import UserError
-from stages.shared.params import training_section
+from stages.shared.params import nets_section, training_section
 from stages.shared.process.console import say
 from stages.shared.process.run import die_with_parent, run
 from tools.programs import DVC, environment
@@ -84,7 +84,7 @@ def repro(*arguments: str) -> None:
 
 def main() -> None:
     """Run the pipeline."""
-    parser = argparse.ArgumentParser(prog="make repro", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
     parser.add_argument("target", nargs="*", help="as of `dvc repro`: a stage, or a dvc.yaml")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--at-once", type=int, help="number of stages at once on this machine")
@@ -93,11 +93,14 @@ def main() -> None:
     require_dask()
     if options.at_once is not None and options.at_once < 1:
         raise UserError(f"AT_ONCE={options.at_once}: the number of stages at once must be 1 or more")
-    if training_section.load().threads == 0:
-        raise UserError(
-            "params.yaml: training.threads is 0, which means all processor cores: another number on each machine, and "
-            "results depend on it; for stages at once set a number, for example 1"
-        )
+    threads = {"training": training_section.load().threads}
+    threads |= {f"nets.{name}": net.threads for name, net in nets_section.load().items()}
+    for place, number in threads.items():
+        if number == 0:
+            raise UserError(
+                f"params.yaml: {place}.threads is 0, which means all processor cores: another number on each machine, "
+                "and results depend on it; for stages at once set a number, for example 1"
+            )
     pull = ["--pull"] if options.scheduler else []
     changed = plan.changed(options.target or ["dvc.yaml"])
     if not changed:

@@ -26,7 +26,10 @@ from stages.shared.process.console import say
 RESOURCE = "stage"  # what `dask worker --resources stage=1` offers: the number of stages that run there at once
 POLL = 0.1  # seconds from one look at a running stage to the next
 LOST = "the scheduler was lost; run the same command again: the results of finished stages are kept"
-TLS = "with TLS, the address begins with tls://, and this machine needs the certificate and key of docs/cluster.md"
+ADDRESS = (
+    "the address must be that of a running scheduler: tcp://HOST:8786 or, with TLS, tls://HOST:8786, and for TLS this "
+    "machine needs the certificate and key of docs/cluster.md"
+)
 GRACE = 5.0  # seconds for a stage to end after SIGTERM
 RETRIES = 3  # as often as Dask itself gives the stage of a lost worker to another
 
@@ -184,7 +187,7 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         except (OSError, ValueError, RuntimeError, TypeError) as error:
             no_certificate = isinstance(error, TypeError | FileNotFoundError)
             reason = "no certificate of this machine" if no_certificate else str(error).rpartition(">: ")[2]
-            raise UserError(f"SCHEDULER={scheduler}: {reason}; {TLS}") from None
+            raise UserError(f"SCHEDULER={scheduler}: {reason}; {ADDRESS}") from None
         with client:
             try:
                 yield client
@@ -259,7 +262,9 @@ def run_stages(client: Client, archive: Path, jobs: dict[str, Job], cache: Path 
             running[future] = stage
             watcher.started(stage)
         if not free and not told:
-            say(f"cluster: waiting for workers, which 'dask worker ... --resources {RESOURCE}=1' starts")
+            others = len(client.scheduler_info(n_workers=-1)["workers"])
+            lacking = f"; those of {others} workers lack '--resources'" if others else ""
+            say(f"cluster: waiting for workers, which 'dask worker ... --resources {RESOURCE}=1' starts{lacking}")
         told = not free
         watcher.running(workers_of(client, running))
         if not running:

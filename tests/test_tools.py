@@ -20,7 +20,7 @@ from tools import readme
 from tools.agreement import disagreements
 from tools.experiments import Row, differences, table
 from tools.generated_file import write_or_check
-from tools.quick import BATCH_SIZE, EPOCHS, FOLDER, ROWS, commands, prepare, reduce, run_stage
+from tools.quick import BATCH_SIZE, EPOCHS, FOLDER, ROWS, commands, prepare, reduce_nets, reduce_rows, run_stage, write
 from tools.repository import check_repository
 
 
@@ -107,27 +107,43 @@ def test_rebuilt_accuracies_may_differ_by_half_a_point() -> None:
     assert disagreements(committed, committed) == []
 
 
-def test_the_quick_run_limits_rows_epochs_and_batches() -> None:
+def test_the_quick_run_limits_epochs_and_batches(tmp_path: Path) -> None:
     text = """
-        split: {rows: }
         nets:
           long: {epochs: 30, batch_size: 512, threads: 1}
           short: {epochs: 1, batch_size: 8}
           mistaken: {epochs: many, batch_size: true}
+          missing: {}
     """
     params = YAML().load(text)
-    reduce(params)
-    assert plain(params) == {
-        "split": {"rows": ROWS},
-        "nets": {
-            "long": {"epochs": EPOCHS, "batch_size": BATCH_SIZE},
-            "short": {"epochs": 1, "batch_size": 8},
-            "mistaken": {"epochs": "many", "batch_size": True},
-        },
+    reduce_nets(params)
+    assert plain(params)["nets"] == {
+        "long": {"epochs": EPOCHS, "batch_size": BATCH_SIZE, "threads": None},
+        "short": {"epochs": 1, "batch_size": 8},
+        "mistaken": {"epochs": "many", "batch_size": True},
+        "missing": {},
     }
-    small = YAML().load("split: {rows: 100}")
-    reduce(small)
-    assert plain(small) == {"split": {"rows": 100}}
+    for mistake in ("nets: [1]", "nets: hallo", "nets:", "other: 1"):
+        reduce_nets(YAML().load(mistake))
+
+
+@pytest.mark.parametrize(
+    ("declared", "fetched", "rows", "written"),
+    [(None, 70_000, ROWS, ROWS), (None, 300, 300, None), (800, 70_000, 800, 800), (2_000, 70_000, ROWS, ROWS)],
+)
+def test_the_quick_run_limits_rows(declared: int | None, fetched: int, rows: int, written: int | None) -> None:
+    params = YAML().load("split: {rows: }")
+    params["split"]["rows"] = declared
+    assert reduce_rows(params, fetched) == rows
+    assert plain(params) == {"split": {"rows": written}}
+
+
+def test_messages_of_the_quick_run_name_the_lines_of_params(tmp_path: Path) -> None:
+    params = YAML().load(PARAMS)
+    reduce_nets(params)
+    write(params, tmp_path / "params.yaml")
+    lines = (PARAMS.read_text().splitlines(), (tmp_path / "params.yaml").read_text().splitlines())
+    assert [line.split(":")[0] for line in lines[0]] == [line.split(":")[0] for line in lines[1]]
 
 
 def test_the_quick_run_has_the_stages_and_the_files_of_the_project(
@@ -141,6 +157,7 @@ def test_the_quick_run_has_the_stages_and_the_files_of_the_project(
     assert sorted(dict(commands(content))) == sorted(listed.stdout.split())
     assert dict(commands(content))["train-nets@mlp-48"] == "python -m stages.train_nets mlp-48"
     Path("data/pictures").mkdir(parents=True)
+    Path("data/.raw.lock").touch()
     for folder in (paths.RAW, Path("models"), paths.PICTURES.folder):
         folder.mkdir(parents=True)
     paths.RAW_IMAGES.touch()
@@ -317,7 +334,7 @@ def test_tools_run_dvc_and_stages_by_their_own_python(unpacked: Path) -> None:
         ran = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         if program == "tools.quick":
-            assert ran.stdout.endswith("1,500 images: open .dvc/tmp/quick/reports/index.html\n")
+            assert ran.stdout.endswith("their page: open .dvc/tmp/quick/reports/index.html\n")
     assert re.search(r"^  small +split\.rows=1500$", ran.stdout, re.MULTILINE), ran.stdout
     # The page of the folder of its own, not of the workspace.
     assert not (unpacked / "reports").exists() and not (unpacked / "kept").exists()

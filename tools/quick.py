@@ -5,6 +5,7 @@ than those of the whole data, but rank the models much as those do: batches are 
 enough steps. Batch normalisation needs some hundreds, until its averages have left their start.
 """
 
+import argparse
 import importlib
 import os
 import shlex
@@ -13,8 +14,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
@@ -35,21 +36,24 @@ FOLDER = Path(".dvc/tmp/quick")
 PIPELINE = Path("dvc.yaml")
 
 
-def reduce(params: CommentedMap) -> None:
-    """Change the content of params.yaml: fewer rows and epochs, smaller batches; what is smaller already stays."""
+def reduce_nets(params: CommentedMap) -> None:
+    """Lower epochs and batch sizes in the content of params.yaml; mistakes stay for check-params to refuse."""
+    nets = params.get("nets")
+    for net in nets.values() if isinstance(nets, dict) else ():
+        for key, most in (("epochs", EPOCHS), ("batch_size", BATCH_SIZE)):
+            if isinstance(net, dict) and type(value := plain(net.get(key))) is int and value > most:
+                net[key] = most
+        if isinstance(net, dict) and "threads" in net:
+            net["threads"] = None  # TensorFlow takes one number per process
 
-    def limit(section: Any, key: str, most: int) -> None:
-        value = section.get(key) if isinstance(section, dict) else None
-        # Anything else is for check-params to refuse.
-        if value is None or (type(plain(value)) is int and value > most):
-            section[key] = most
 
-    limit(params.get("split"), "rows", ROWS)
-    for net in (params.get("nets") or {}).values():
-        limit(net, "epochs", EPOCHS)
-        limit(net, "batch_size", BATCH_SIZE)
-        if isinstance(net, dict):
-            net.pop("threads", None)  # TensorFlow takes one number per process
+def reduce_rows(params: CommentedMap, fetched: int) -> int:
+    """Lower `split.rows` in the content of params.yaml to `ROWS`, if so many images were fetched; return the number."""
+    split = params["split"]
+    rows = plain(split["rows"]) or fetched
+    if rows > ROWS:
+        split["rows"] = rows = ROWS
+    return int(rows)
 
 
 def commands(params: CommentedMap) -> Iterator[tuple[str, str]]:
@@ -73,13 +77,13 @@ def prepare(folder: Path, params: CommentedMap) -> bool:
     """
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "data").mkdir(parents=True)
-    written = {Path(".git"), Path(".dvc"), PARAMS, Path("data"), Path("models"), Path("reports")}
+    written = {PARAMS, Path("data"), Path("models"), Path("reports")}
     outputs = {paths.CODE.folder, paths.CHECKS.folder, paths.RAW, paths.CLASSES.parent}
     fetched = locked_params(locked_stages(), "fetch").get("fetch") == plain(params.get("fetch"))
-    for path in [*Path().iterdir(), *Path("data").glob("*")]:
+    for path in [*Path().glob("[!.]*"), *Path("data").glob("[!.]*")]:
         if path not in written | outputs or (path == paths.RAW and fetched):
             (folder / path).symlink_to(path.resolve())
-    YAML().dump(params, folder / PARAMS)
+    write(params, folder / PARAMS)
     return (folder / paths.RAW_IMAGES).is_file()
 
 
@@ -103,24 +107,42 @@ def run_stage(name: str, command: str) -> None:
         raise UserError("\n".join(f"{name}: {line}" for line in str(error).splitlines())) from None
 
 
-def main() -> None:
-    """Run all stages."""
-    params = read()
-    reduce(params)
-    stages = dict(commands(params))
+def write(params: CommentedMap, path: Path) -> None:
+    """Write params.yaml with the lines of the original, which messages name."""
+    yaml = YAML()
+    yaml.width = 10_000  # characters; longer values would be wrapped
+    yaml.dump(params, path)
+
+
+def start_training() -> None:
+    """Import TensorFlow, and set the number of cores, which is not possible later, between two stages."""
     threads = training_section.load().threads
     start_tensorflow()
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)  # not possible later, between two stages
-    if prepare(FOLDER, params):
-        del stages["fetch"]
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
+def main() -> None:
+    """Run all stages."""
+    argparse.ArgumentParser(prog="make quick", description=__doc__).parse_args()
+    params, rows = read(), 0
+    reduce_nets(params)
+    stages = commands(params)
+    fetched = prepare(FOLDER, params)
     page = FOLDER / paths.PAGE
     os.chdir(FOLDER)
-    for name, command in stages.items():
+    for name, command in stages:
+        if name == "fetch" and fetched:
+            continue
+        if name == "normalise-and-split":
+            rows = reduce_rows(params, len(np.load(paths.RAW_IMAGES, mmap_mode="r")))
+            write(params, PARAMS)
+        if name == "check-models":
+            start_training()
         console.say(f"quick: {name}")
         run_stage(name, command)
-    console.say(f"quick: the page of these results, with accuracies of {ROWS:,} images: open {page}")
+    console.say(f"quick: accuracies of {rows:,} images, lower than those of all; their page: open {page}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stages.shared.errors import UserError, one_line
 from stages.shared.files.predictions import Predictions, ScoreKind
+from stages.train_baselines.acceleration import plain
 
 
 def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) -> Predictions:
@@ -41,8 +42,8 @@ def predictions(model: ClassifierMixin, X: NDArray[np.float32], classes: int) ->
             # It predicts the most frequent label, the first one of a tie, so a second search is not needed.
             return Predictions(scores.argmax(axis=1).astype(np.int64), scores, kind)
         return Predictions(np.asarray(model.predict(X), np.int64), scores, kind)
-    except ValueError as error:
-        raise UserError(f"{type(model).__name__} cannot predict: {one_line(error)}") from error
+    except Exception as error:  # scikit-learn raises ValueError and TypeError, other packages their own
+        raise UserError(f"{type(plain(model)).__name__} cannot predict: {one_line(error)}") from error
 
 
 def score_kind(model: ClassifierMixin) -> ScoreKind:

@@ -3,8 +3,10 @@
 import io
 import warnings
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
 
 from stages.shared.errors import one_line
@@ -20,8 +22,8 @@ from stages.shared.trials.pictures import picture_mistakes
 CLASSES = 4  # at most; four classes make six pairs, which tells one-vs-rest from one-vs-one weights
 ROWS_PER_CLASS = 10  # enough for five-fold cross-validation
 SIDE = 8  # pixels
-ROUNDS = 2  # in place of larger values of the following settings
-ROUND_SETTINGS = ("max_iter", "n_estimators")
+# In place of larger values: few rounds suffice, and the trial has few rows.
+LARGEST = {"max_iter": 2, "n_estimators": 2, "n_neighbors": 5}
 
 
 def baseline_mistakes(
@@ -36,6 +38,8 @@ def baseline_mistakes(
         if package_of(type(model)) in PACKAGES:
             yield Mistake(("baselines", name), f"{declared.class_} cannot be fitted: {one_line(error)}")
         return
+    if reason := why_no_prediction(trained, classes):
+        yield Mistake(("baselines", name), f"{declared.class_} cannot predict with these settings: {reason}")
     if reason := why_not_saved(trained):
         yield Mistake(("baselines", name), reason)
     yield from picture_mistakes(name, pictures, map_counts(trained, classes), set())
@@ -62,19 +66,36 @@ def fitted(model: ClassifierMixin, classes: int) -> ClassifierMixin:
         Any of the library's, if the fit fails; it may succeed on the real data.
     """
     worker: ClassifierMixin = clone(model)
+    X, y = examples(classes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # so few rounds do not converge
+        smaller = {}
+        for key, value in worker.get_params().items():
+            largest = LARGEST.get(key.rpartition("__")[2])
+            if largest is not None and isinstance(value, int) and value > largest:
+                smaller[key] = largest
+        return worker.set_params(**smaller).fit(X, y)
+
+
+def examples(classes: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return synthetic images as rows, 0-1, and their class codes: `ROWS_PER_CLASS` of at most `CLASSES` classes."""
     rng = np.random.default_rng(0)
     n_classes = min(classes, CLASSES)
     y = np.repeat(np.arange(n_classes), ROWS_PER_CLASS)
     X = rng.random((len(y), SIDE * SIDE), np.float32) / 2
     X[:, :n_classes] += np.eye(n_classes, dtype=np.float32)[y] / 2  # one bright pixel per class
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # so few rounds do not converge
-        rounds = {
-            key: ROUNDS
-            for key, value in worker.get_params().items()
-            if key.rpartition("__")[2] in ROUND_SETTINGS and isinstance(value, int) and value > ROUNDS
-        }
-        return worker.set_params(**rounds).fit(X, y)
+    return X, y
+
+
+def why_no_prediction(model: ClassifierMixin, classes: int) -> str | None:
+    """Return why a fitted classifier cannot predict the images to which it was fitted, or None if it can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.predict(examples(classes)[0])
+    except Exception as error:  # as in `baseline_mistakes`
+        return one_line(error)
+    return None
 
 
 def why_not_saved(model: ClassifierMixin) -> str | None:
