@@ -270,7 +270,7 @@ def test_a_classifier_that_cannot_be_fitted_to_four_classes_is_not_refused(
 @pytest.mark.parametrize("metric", ["seuclidean", "haversine"])
 def test_a_classifier_that_cannot_predict_is_refused(metric: str) -> None:
     settings = {"class": "KNeighborsClassifier", "metric": metric}
-    with refused("baselines.x", "KNeighborsClassifier cannot predict with these settings: "):
+    with refused("baselines.x", "KNeighborsClassifier cannot predict with these settings"):
         check_models({"x": Declared.model_validate(settings)}, {}, {})
 
 
@@ -284,7 +284,5 @@ def test_a_trial_fit_has_few_rounds_and_does_not_change_the_classifier() -> None
     settings = {"estimator": forest, "n_estimators": 100_000}
     model = build_classifier.build("BaggingClassifier", settings, 42, ("baselines", "x"))
     fitted = baseline_trial.fitted(model, 3)
-    assert [len(each) for each in fitted.estimators_] == [baseline_trial.LARGEST["max_iter"]] * baseline_trial.LARGEST[
-        "n_estimators"
-    ]
+    assert [len(each) for each in fitted.estimators_] == 2 * [baseline_trial.LARGEST["n_estimators"]]
     assert (model.n_estimators, model.estimator.n_estimators) == (100_000, 100_000)
