@@ -34,7 +34,7 @@ BASELINES = check_section("baselines", baselines_section.Baselines, read(PARAMS)
 
 @pytest.fixture(autouse=True)
 def _with_the_models_of_the_notebook(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = ("params.yaml", "benchmarks", "stages", "tools", "data/mnist")
+    parts = ("params.yaml", "benchmarks", "cluster", "stages", "tools", "data/mnist")
     monkeypatch.chdir(folder_with(parts, tmp_path_factory.mktemp("notebook")))
 
 
@@ -311,7 +311,7 @@ def test_figures_of_another_machine_are_dropped(
 
 @pytest.mark.slow
 def test_a_benchmark_of_one_model_from_beginning_to_end(tmp_path: Path) -> None:
-    parts = ("params.yaml", "benchmarks", "stages", "tools", "data/mnist")
+    parts = ("params.yaml", "benchmarks", "cluster", "stages", "tools", "data/mnist")
     folder = folder_with(parts, tmp_path)
     ran = subprocess.run(
         [sys.executable, "-m", "benchmarks", "softmax"], cwd=folder, capture_output=True, text=True, check=True

@@ -327,7 +327,7 @@ def test_a_project_in_a_folder_of_a_repository(
 
 def test_the_target_of_make_takes_its_settings_from_the_command_line_alone() -> None:
     recipe = subprocess.run(
-        ["make", "--dry-run", "release", "NAME=mlp-48", "VERSION=v1.0.0"],
+        ["make", "--no-print-directory", "--dry-run", "release", "NAME=mlp-48", "VERSION=v1.0.0"],
         cwd=ROOT,
         env={**os.environ, "STAGE": "prod"},
         capture_output=True,
