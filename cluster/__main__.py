@@ -13,7 +13,8 @@ from pathlib import Path
 
 from cluster import plan, require_dask
 from stages.shared.errors import UserError
-from stages.shared.params import nets_section, training_section
+from stages.shared.params import training_section
+from stages.shared.params.yaml_file import plain, read
 from stages.shared.process.console import say
 from stages.shared.process.run import die_with_parent, run
 from tools.programs import DVC, environment
@@ -93,8 +94,10 @@ def main() -> None:
     require_dask()
     if options.at_once is not None and options.at_once < 1:
         raise UserError(f"AT_ONCE={options.at_once}: the number of stages at once must be 1 or more")
-    threads = {"training": training_section.load().threads}
-    threads |= {f"nets.{name}": net.threads for name, net in nets_section.load().items()}
+    threads: dict[str, int | None] = {"training": training_section.load().threads}
+    nets = plain(read()).get("nets")
+    for name, net in nets.items() if isinstance(nets, dict) else ():  # check-params refuses anything else
+        threads[f"nets.{name}"] = net.get("threads") if isinstance(net, dict) else None
     for place, number in threads.items():
         if number == 0:
             raise UserError(

@@ -378,7 +378,7 @@ def test_a_driver_that_ends_leaves_no_process_and_loses_nothing(
     ("change", "options", "message"),
     [
         (lambda params: params["training"].update(threads=0), ["--at-once", "2"], "training.threads is 0"),
-        (lambda params: params["nets"]["dense"].update(threads=0), ["--at-once", "2"], "nets.dense.threads is 0"),
+        (lambda params: params.update(nets={"dense": {"threads": 0}}), ["--at-once", "2"], "nets.dense.threads is 0"),
         (lambda params: None, ["--at-once", "0"], "AT_ONCE=0: the number of stages at once must be 1 or more"),
         (lambda params: None, ["--scheduler", "nowhere"], "SCHEDULER=nowhere: "),
     ],
