@@ -12,7 +12,7 @@ import pytest
 from stages.shared.files.dvc_lock import LOCK
 from stages.shared.files.paths import CODE
 from stages.shared.params.yaml_file import plain, read
-from stages.shared.trials.changed_models import left_to_training, to_try
+from stages.shared.trials.changed_models import changed_models
 from tests.fixtures.small_project import BASELINES, NETS, Project
 
 MODELS = {*BASELINES, *NETS}
@@ -27,11 +27,12 @@ def checked(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def left() -> str | None:
-    return left_to_training(plain(read()))
+    return changed_models(plain(read())).left
 
 
 def tried() -> set[str]:
-    return to_try(plain(read()))
+    changed = changed_models(plain(read()))
+    return changed.names - {changed.left}
 
 
 def reorder(params: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ def main() -> None:
     from stages.shared.files import paths
     from stages.shared.files.text_files import save_text
     from stages.shared.params.yaml_file import plain, read
-    from stages.shared.trials.changed_models import left_to_training, to_try
+    from stages.shared.trials.changed_models import changed_models
     from stages.shared.trials.try_models import try_models
 
     result = paths.CHECKS.path("models")
@@ -17,9 +17,9 @@ def main() -> None:
     result.unlink(missing_ok=True)
     content = read()
     params = plain(content)
-    tried = to_try(params)
-    try_models(content, tried)
-    say_long_runs(params, tried | {left_to_training(params)})
+    changed = changed_models(params)
+    try_models(content, changed.names - {changed.left})
+    say_long_runs(params, changed.names)
     save_text(result, "every declared model fits the data\n")
 
 

@@ -107,7 +107,7 @@ def _rounded(days: float) -> str:
     return f"{rounded:,.0f} {unit}{'s' if rounded > 1 else ''}"
 
 
-def say_long_runs(params: Mapping[str, Any], names: Collection[str | None]) -> None:
+def say_long_runs(params: Mapping[str, Any], names: Collection[str]) -> None:
     """Print a line for each of some declared models that would take days.
 
     Parameters

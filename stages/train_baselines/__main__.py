@@ -22,14 +22,14 @@ def main() -> None:
     from stages.shared.params import baselines_section, training_section
     from stages.shared.params.yaml_file import plain, read
     from stages.shared.process import console
-    from stages.shared.trials.changed_models import left_to_training
+    from stages.shared.trials.changed_models import changed_models
     from stages.shared.trials.try_models import try_models
     from stages.train_baselines import acceleration
     from stages.train_baselines.fitting import fit
     from stages.train_baselines.predicting import parameter_count, predictions
 
     content = read()
-    if left_to_training(plain(content)) == name:
+    if changed_models(plain(content)).left == name:
         try_models(content, [name])
     declared, shared = baselines_section.load_one(name), training_section.load()
     names = load_classes()

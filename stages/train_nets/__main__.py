@@ -16,7 +16,7 @@ def main() -> None:
     # pydantic looks for the source of a section in all imported modules, of which there are few before TensorFlow.
     from stages.shared.params import nets_section, training_section
     from stages.shared.params.yaml_file import plain, read
-    from stages.shared.trials.changed_models import left_to_training
+    from stages.shared.trials.changed_models import changed_models
     from stages.shared.trials.try_models import try_models
 
     content = read()
@@ -42,7 +42,7 @@ def main() -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(shared.threads if net.threads is None else net.threads)
 
-    if left_to_training(plain(content)) == name:
+    if changed_models(plain(content)).left == name:
         try_models(content, [name])
         keras.utils.clear_session()  # names of variables are numbered, and saved
 

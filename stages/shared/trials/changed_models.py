@@ -7,7 +7,7 @@ training stages check themselves.
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from stages.shared.files.dvc_lock import locked_params, locked_stages
 from stages.shared.params.yaml_file import PARAMS
@@ -17,42 +17,39 @@ TRAINING = {"baselines": "train-baselines", "nets": "train-nets"}
 DRAWING = {"baselines": "plot-baselines", "nets": "plot-weights"}
 
 
-def to_try(params: Mapping[str, Any]) -> set[str]:
-    """Return the models that check-models tries: all that changed, unless a single one is left to its training stage.
+class Changed(NamedTuple):
+    """Models that are not as they were last trained and drawn.
+
+    Attributes
+    ----------
+    names : set of str
+        All models if data, code or libraries have changed since the last check, or if dvc.lock cannot be read because
+        another process is writing it.
+    left : str or None
+        The model that its own training stage tries, which then imports its libraries anyway: a single edited one. If
+        several have changed, check-models tries them all, so that a mistake in one is found before another is trained.
+    """
+
+    names: set[str]
+    left: str | None
+
+
+def changed_models(params: Mapping[str, Any]) -> Changed:
+    """Compare the declared models with dvc.lock.
 
     Parameters
     ----------
     params : mapping
         The content of params.yaml, as `yaml_file.plain` returns it.
-
-    Returns
-    -------
-    set of str
-        Names; those of all models if data, code or libraries have changed since the last check, or if dvc.lock cannot
-        be read because another process is writing it.
     """
-    return _changed(params)[0] - {left_to_training(params)}
-
-
-def left_to_training(params: Mapping[str, Any]) -> str | None:
-    """Return the model that its own training stage tries, which then imports its libraries anyway: a single edited one.
-
-    If several have changed, check-models tries them all, so that a mistake in one is found before another is trained.
-    """
-    changed, retrained = _changed(params)
-    return changed.pop() if len(changed) == 1 and changed == retrained else None
-
-
-def _changed(params: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-    """Return the models that are not as they were last trained and drawn, and those that have to be trained again."""
     stages = locked_stages()
-    names = {name: kind for kind in TRAINING for name in params[kind]}
-    retrained = {name for name, kind in names.items() if _retrained(kind, name, params, stages)}
-    if not _same_files(stages):
-        return {*names}, retrained
-    return {
-        name for name, kind in names.items() if name in retrained or _redrawn(kind, name, params, stages)
-    }, retrained
+    kinds = {name: kind for kind in TRAINING for name in params[kind]}
+    retrained = {name for name, kind in kinds.items() if _retrained(kind, name, params, stages)}
+    if _same_files(stages):
+        names = retrained | {name for name, kind in kinds.items() if _redrawn(kind, name, params, stages)}
+    else:
+        names = {*kinds}
+    return Changed(names, next(iter(names)) if len(names) == 1 and names == retrained else None)
 
 
 def _same_files(stages: Mapping[str, Any]) -> bool:
