@@ -204,6 +204,7 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
             memory_limit=0,
+            silence_logs=logging.CRITICAL,
         )
         try:
             with Client(cluster) as client:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import pty
 import re
@@ -410,6 +411,19 @@ def test_a_worker_that_ends_late_is_no_failure(tmp_path: Path, monkeypatch: pyte
 
 
 # The benchmark
+
+
+def test_dasks_own_messages_are_not_printed(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cluster import on_dask
+
+    monkeypatch.setattr(sys, "warnoptions", [*sys.warnoptions])
+    with on_dask.connect(None, 2, tmp_path) as client:
+        for name in ("distributed.worker", "distributed.nanny", "distributed.scheduler", "distributed.client"):
+            logging.getLogger(name).error("in the driver")
+            client.run(logging.getLogger(name).error, "in the worker")
+    assert capfd.readouterr() == ("", "")
 
 
 def test_stages_at_once_are_timed(tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
