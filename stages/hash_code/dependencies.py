@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-CODE = "stages"
+CODE = ("stages", "studies")  # folders with code of the project
 
 # Module -> library. A stage that imports the module depends on the version of the library.
 MODULES = {
@@ -77,7 +77,7 @@ def imports(file: Path, root: Path) -> tuple[set[Path], set[str]]:
             continue
         for name in names:
             parts = name.split(".")
-            if parts[0] != CODE:
+            if parts[0] not in CODE:
                 modules.add(parts[0])
                 continue
             for n in range(1, len(parts) + 1):

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from pydantic_core import ErrorDetails, PydanticCustomError
@@ -48,13 +49,15 @@ def declaration_error(place: Place, text: str) -> DeclarationError:
 
 
 @contextmanager
-def line_numbers(content: CommentedMap) -> Iterator[None]:
+def line_numbers(content: CommentedMap, file: Path = PARAMS) -> Iterator[None]:
     """Add the lines of params.yaml to a `DeclarationError` raised in the block.
 
     Parameters
     ----------
     content : CommentedMap
         The file, as `yaml_file.read` returns it.
+    file : Path
+        Its path, if it is another one.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def line_numbers(content: CommentedMap) -> Iterator[None]:
     try:
         yield
     except DeclarationError as error:
-        lines = [_message(mistake, f", line {line_of(content, mistake.place)}") for mistake in error.mistakes]
+        lines = [_message(each, f"{file}, line {line_of(content, each.place)}") for each in error.mistakes]
         raise UserError("\n".join(lines)) from None
 
 
@@ -128,5 +131,5 @@ def describe(value: object) -> str:
     return str(value)
 
 
-def _message(mistake: Mistake, line: str = "") -> str:
-    return f"{PARAMS}{line}: {one_line(dotted(mistake.place))}: {one_line(mistake.text)}"
+def _message(mistake: Mistake, where: str = str(PARAMS)) -> str:
+    return f"{where}: {one_line(dotted(mistake.place))}: {one_line(mistake.text)}"

@@ -1,0 +1,39 @@
+"""Stage plan: check studies/params.yaml and write what each study trains, as complete declarations of models."""
+
+from stages.shared.process.run import run
+
+
+def main() -> None:
+    """Read both params.yaml; write studies/plans."""
+    from pathlib import Path
+
+    from stages.check_params.classes import read_definitions
+    from stages.hash_code.dependencies import dependencies
+    from stages.shared.files import paths
+    from stages.shared.files.text_files import load_json, save_text
+    from stages.shared.params.mistakes import line_numbers
+    from stages.shared.params.yaml_file import plain, read
+    from studies.files import CODE, save_plan
+    from studies.plan.checks import check_trainings
+    from studies.settings import STUDIES, check_studies, check_threads
+    from studies.trainings import trainings
+
+    params, content = plain(read()), read(STUDIES)
+    definitions = read_definitions()
+    with line_numbers(content, STUDIES):
+        studies, threads = check_studies(content), check_threads(content)
+        planned = {name: trainings(name, study, params) for name, study in studies.items()}
+        for name, each in planned.items():
+            check_trainings(name, each, definitions)
+            # The classroom's are among them, but for the number of rows.
+            trainings(name, studies[name], params, classroom=True)
+    for name, study in studies.items():
+        for seed in study.seeds:
+            save_plan(name, seed, [each for each in planned[name] if each.seed == seed], threads)
+    versions = load_json(paths.LIBRARIES)
+    for stage in ("train", "judge", "page"):
+        save_text(CODE.path(stage), dependencies(Path("studies") / stage, versions, Path()))
+
+
+if __name__ == "__main__":
+    run("plan", main, timed=True)

@@ -1,0 +1,99 @@
+"""The stages of the studies in a small project: results, new levels, interruptions."""
+
+import copy
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.fixtures.small_project import Project
+from tests.fixtures.studies import STUDY, UNITS, with_studies, write_study
+
+MEASURES = ("train_accuracy", "validation_accuracy", "validation_loss")
+RUNS = ("studies/dvc.yaml:units@1", "studies/dvc.yaml:units@2")
+
+
+@pytest.fixture(scope="module")
+def done(finished: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A small project with a study that has run."""
+    project = finished.copy(tmp_path_factory.mktemp("studies") / "project")
+    with_studies(project)
+    assert project.repro(*RUNS) == ["studies/dvc.yaml:plan", *RUNS]
+    project.commit()
+    return project
+
+
+@pytest.fixture
+def project(done: Project, tmp_path: Path) -> Project:
+    return done.copy(tmp_path / "project")
+
+
+def table(project: Project, seed: int) -> pd.DataFrame:
+    return pd.read_csv(project.folder / f"studies/runs/units/{seed}/table.csv")
+
+
+def test_a_row_per_training(done: Project) -> None:
+    for seed in (1, 2):
+        found = table(done, seed)
+        assert list(found) == [UNITS, "rows", "model", "seed", "parameters", "epochs", *MEASURES, "key"]
+        assert [*zip(found[UNITS], found["rows"], strict=True)] == [(2, 20), (2, 60), (4, 20), (4, 60)]
+        assert set(found["seed"]) == {seed} and found["key"].is_unique
+        assert (found["parameters"] == 144 * found[UNITS] + found[UNITS] + 4 * found[UNITS] + 4).all()
+    maps = np.load(done.folder / "studies/runs/units/1/maps.npz")
+    assert [maps[key].shape for key in table(done, 1)["key"]] == [(2, 12, 12)] * 2 + [(4, 12, 12)] * 2
+    assert not np.load(done.folder / "studies/runs/units/2/maps.npz").files, "the first seed's alone"
+
+
+def test_nothing_runs_twice(project: Project) -> None:
+    assert project.repro(*RUNS) == []
+    assert project.repro("--force", "--single-item", *RUNS)
+    assert project.succeed("git", "status", "--short").output == ""
+
+
+def test_a_new_level_trains_what_is_new(project: Project, tmp_path: Path) -> None:
+    """And the results are those of a run that trains everything."""
+    study = copy.deepcopy(STUDY)
+    study["grids"][0]["vary"]["rows"] = [20, 40, 60]
+    study["seeds"] = [1, 2, 3]
+    fresh = project.copy(tmp_path / "fresh")
+    write_study(project, study)
+    output = project.succeed("dvc", "repro", *RUNS, "studies/dvc.yaml:units@3").output
+    assert re.findall(r"(\d+) trainings, (\d+) of them new", output) == [("6", "2"), ("6", "2"), ("6", "6")]
+    write_study(fresh, study)
+    shutil.rmtree(fresh.folder / ".dvc/cache/files")
+    fresh.succeed("git", "rm", "--quiet", "studies/dvc.lock")
+    output = fresh.succeed("dvc", "repro", *RUNS, "studies/dvc.yaml:units@3").output
+    assert re.findall(r"(\d+) trainings, (\d+) of them new", output) == [("6", "6")] * 3
+    assert fresh.read("studies/dvc.lock") == project.read("studies/dvc.lock")
+
+
+def test_an_edit_of_the_words_trains_nothing(project: Project) -> None:
+    write_study(project, {**STUDY, "question": "How many units does it take?"})
+    assert project.repro(*RUNS) == ["studies/dvc.yaml:plan"]
+
+
+def test_an_edit_of_the_model_trains_again(project: Project) -> None:
+    project.edit(lambda params: params["nets"]["dense"].update(batch_size=16))
+    output = project.succeed("dvc", "repro", *RUNS).output
+    assert re.findall(r"(\d+) trainings, (\d+) of them new", output) == [("4", "4")] * 2
+    project.edit(lambda params: params["nets"]["dense"].update(batch_size=32))
+    assert "is cached - skipping run" in project.succeed("dvc", "repro", *RUNS).output
+
+
+def test_a_killed_stage_runs_again(project: Project) -> None:
+    expected = project.read("studies/dvc.lock")
+    shutil.rmtree(project.folder / ".dvc/cache")
+    with project.start("dvc", "repro", "--force", "--single-item", RUNS[1], own_session=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "1 of 4" in line:
+                break
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (project.folder / "studies/runs/units/2").exists()
+    assert project.repro(*RUNS) == [RUNS[1]]
+    assert project.read("studies/dvc.lock") == expected
