@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from stages.shared.files.array_archives import reading_arrays, save_arrays
 from stages.shared.files.paths import NamedFiles
-from stages.shared.files.tables import save_table
+from stages.shared.files.tables import load_table, save_table
 from stages.shared.files.text_files import load_json, save_json
 from stages.shared.files.whole_files import reading
+from studies.settings import level_text
 from studies.trainings import Training
 
 PLANS = NamedFiles(Path("studies/plans"), ".json")  # "hidden-units/1"
@@ -77,11 +78,11 @@ def save_run(folder: Path, trainings: Sequence[Training], keys: Sequence[str], r
     table = pd.DataFrame(
         [
             {
-                **each.levels,
+                **{factor: level_text(level) for factor, level in each.levels.items()},
                 "model": each.model,
                 "rows": each.rows,
                 "seed": each.seed,
-                **{fact: value for fact, value in result.facts.items()},
+                **result.facts,
                 KEY: key,
             }
             for each, key, result in zip(trainings, keys, results, strict=True)
@@ -95,9 +96,16 @@ def save_run(folder: Path, trainings: Sequence[Training], keys: Sequence[str], r
 
 
 def load_run_table(folder: Path) -> pd.DataFrame:
-    """Read the table of a run; numbers as float64, levels with text as str."""
+    """Read the table of a run; levels are str, "" for null, numbers are float64.
+
+    Raises
+    ------
+    UserError
+        The file is missing or damaged.
+    """
+    table = load_table(folder / "table.csv")
     with reading(folder / "table.csv"):
-        return pd.read_csv(folder / "table.csv", keep_default_na=False, na_values=[""])
+        return table.assign(**{column: pd.to_numeric(table[column]) for column in ("rows", "seed", *FACTS)})
 
 
 def load_run_arrays(folder: Path, name: str) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,12 @@ MODEL, ROWS = "model", "rows"  # factors that are no settings of params.yaml
 
 Changes = dict[str, Any]  # setting of params.yaml -> value, in the words of `dvc exp run --set-param`
 Levels = dict[str, str | int | float | bool | None]  # factor -> level
-Measure = Literal["train_accuracy", "validation_accuracy", "test_accuracy", "validation_loss", "parameters", "epochs"]
+Measure = Literal["train_accuracy", "validation_accuracy", "test_accuracy", "validation_loss"]
+
+
+def level_text(level: Any) -> str:
+    """Return a level as tables have it: as YAML writes it, and "" for null."""
+    return "" if level is None else str(level).lower() if isinstance(level, bool) else str(level)
 
 
 class Grid(Settings):
@@ -53,19 +58,22 @@ class Grid(Settings):
 
 
 class Claim(Settings):
-    """A comparison that was declared before it was measured."""
+    """A comparison that is declared before it is measured."""
 
     claim: str
-    """A sentence."""
+    """A sentence that says that the first levels are better."""
 
     measure: Measure
-    """What is compared."""
+    """What is compared; higher is better, except for the loss."""
 
-    higher: Annotated[Levels, Field(min_length=1)]
-    """The levels with which the measure is higher, if the claim is right."""
+    better: Annotated[Levels, Field(min_length=1)]
+    """Factor -> level; all others are those of `than`."""
 
-    lower: Annotated[Levels, Field(min_length=1)]
-    """The levels with which it is lower."""
+    than: Annotated[Levels, Field(min_length=1)]
+    """Factor -> level."""
+
+    margin: Annotated[float, Field(gt=0)] | None = None
+    """Differences below it do not matter in practice."""
 
 
 class Figure(Settings):
@@ -152,7 +160,7 @@ class Study(Settings):
             *(
                 (("claims", position, side, factor), factor)
                 for position, claim in enumerate(self.claims)
-                for side, levels in (("higher", claim.higher), ("lower", claim.lower))
+                for side, levels in (("better", claim.better), ("than", claim.than))
                 for factor in levels
             ),
         ]

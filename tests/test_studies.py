@@ -15,23 +15,14 @@ from stages.shared.errors import UserError
 from stages.shared.files.paths import SCHEMA
 from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.yaml_file import read
-from studies.plan.checks import check_trainings
+from studies.plan.checks import check_claims, check_trainings
 from studies.settings import STUDIES, Study, check_studies
 from studies.train.subsets import STOPPING_EVERY, epochs_for, stopping_rows, stratified_order
 from studies.trainings import Training, trainings
 from tests.fixtures.small_project import BASELINES, NETS, ROOT
+from tests.fixtures.studies import STUDY, UNITS
 
-UNITS = "nets.dense.layers.hidden.units"
 PARAMS: dict[str, Any] = {"baselines": BASELINES, "nets": NETS}
-STUDY: dict[str, Any] = {
-    "question": "How many hidden units?",
-    "source": "a test",
-    "model": "dense",
-    "seeds": [1, 2],
-    "grids": [{"vary": {UNITS: [2, 4], "rows": [20, 60]}}],
-    "figure": {"x": UNITS, "y": "validation_accuracy"},
-    "classroom": {"rows": 40, "seeds": 1},
-}
 
 
 def of(**changes: Any) -> list[Training]:
@@ -56,7 +47,9 @@ def test_a_level_with_a_name_changes_several_settings() -> None:
     }
     plain_, wide, shallow = (
         each.declaration
-        for each in of(seeds=[1], grids=[{"vary": {"form": levels}}], figure={"x": "form", "y": "epochs"})
+        for each in of(
+            seeds=[1], grids=[{"vary": {"form": levels}}], claims=[], figure={"x": "form", "y": "test_accuracy"}
+        )
     )
     assert plain_ == NETS["dense"]
     assert wide["layers"]["hidden"] == {"class": "Dense", "units": 16, "activation": "relu", "use_bias": False}
@@ -66,6 +59,7 @@ def test_a_level_with_a_name_changes_several_settings() -> None:
 def test_models_as_a_factor() -> None:
     found = of(
         model=None,
+        claims=[],
         seeds=[1],
         grids=[{"vary": {"model": ["linear", "dense"]}, "set": {"nets.dense.epochs": 1}}],
         figure={"x": "model", "y": "validation_accuracy"},
@@ -79,7 +73,9 @@ def test_models_as_a_factor() -> None:
 
 def test_some_trainings_have_some_of_the_seeds() -> None:
     grids = [{"vary": {"rows": [20]}}, {"vary": {"rows": [60]}, "seeds": [2]}]
-    assert [(each.rows, each.seed) for each in of(grids=grids, figure={"x": "rows", "y": "epochs"})] == [
+    assert [
+        (each.rows, each.seed) for each in of(grids=grids, claims=[], figure={"x": "rows", "y": "test_accuracy"})
+    ] == [
         (20, 1),
         (20, 2),
         (60, 2),
@@ -101,7 +97,9 @@ def edited(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> str:
     content = read(file)
     with pytest.raises(UserError) as caught, line_numbers(content, STUDIES):
         for name, each in check_studies(content).items():
-            check_trainings(name, trainings(name, each, PARAMS), read_definitions(ROOT / SCHEMA))
+            planned = trainings(name, each, PARAMS)
+            check_trainings(name, planned, read_definitions(ROOT / SCHEMA))
+            check_claims(name, each, planned)
     return str(caught.value)
 
 
@@ -125,6 +123,14 @@ def vary(levels: Any) -> Callable[[dict[str, Any]], object]:
         (
             lambda study: study["figure"].update(x="width"),
             "studies.units.figure.x: 'width' is not a factor; the factors",
+        ),
+        (
+            lambda study: study["claims"][0].update(better={UNITS: 8}),
+            f"studies.units.claims.0.better: no training has {UNITS} 8, rows 20",
+        ),
+        (
+            lambda study: study["claims"][0].update(better={"rows": 60}, than={"rows": 20}),
+            "studies.units.claims.0.better: several trainings have rows 60; name a level of each factor",
         ),
         (lambda study: study.update(model="dens"), "studies.units.model: unknown model 'dens'; did you mean 'dense'?"),
         (

@@ -14,7 +14,7 @@ def main() -> None:
     from stages.shared.params.mistakes import line_numbers
     from stages.shared.params.yaml_file import plain, read
     from studies.files import CODE, save_plan
-    from studies.plan.checks import check_trainings
+    from studies.plan.checks import check_claims, check_trainings
     from studies.settings import STUDIES, check_studies, check_threads
     from studies.trainings import trainings
 
@@ -25,6 +25,7 @@ def main() -> None:
         planned = {name: trainings(name, study, params) for name, study in studies.items()}
         for name, each in planned.items():
             check_trainings(name, each, definitions)
+            check_claims(name, studies[name], each)
             # The classroom's are among them, but for the number of rows.
             trainings(name, studies[name], params, classroom=True)
     for name, study in studies.items():

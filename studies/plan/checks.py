@@ -7,8 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from stages.check_params.classes import Schema, check_classes
 from stages.shared.params.baselines_section import Baselines
-from stages.shared.params.mistakes import DeclarationError, Mistake, describe, dotted, from_pydantic
+from stages.shared.params.mistakes import DeclarationError, Mistake, declaration_error, describe, dotted, from_pydantic
 from stages.shared.params.nets_section import Nets
+from studies.settings import Study, level_text
 from studies.trainings import Training
 
 SECTIONS: Mapping[str, type[BaseModel]] = {"baselines": Baselines, "nets": Nets}
@@ -37,6 +38,42 @@ def check_trainings(study: str, trainings: Sequence[Training], definitions: Mapp
             _check(study, training, definitions)
 
 
+def check_claims(name: str, study: Study, trainings: Sequence[Training]) -> None:
+    """Check that the levels of each claim select one training per seed.
+
+    Parameters
+    ----------
+    name, study : str, Study
+        The study.
+    trainings : sequence of Training
+        Of the study.
+
+    Raises
+    ------
+    DeclarationError
+        They select none, or several.
+    """
+    for position, claim in enumerate(study.claims):
+        for side, levels in (("better", {**claim.than, **claim.better}), ("than", {**claim.better, **claim.than})):
+            place = ("studies", name, "claims", position, side)
+            wanted = {factor: level_text(level) for factor, level in levels.items()}
+            found = [each for each in trainings if wanted.items() <= _texts(each).items()]
+            if not found:
+                raise declaration_error(place, f"no training has {described(levels)}")
+            if len(found) > len({each.seed for each in found}):
+                text = f"several trainings have {described(levels)}; name a level of each factor"
+                raise declaration_error(place, text)
+
+
+def described(levels: Mapping[str, Any]) -> str:
+    """Return levels as text, for messages."""
+    return ", ".join(f"{factor} {describe(level)}" for factor, level in levels.items())
+
+
+def _texts(training: Training) -> dict[str, str]:
+    return {factor: level_text(level) for factor, level in training.levels.items()}
+
+
 def _check(study: str, training: Training, definitions: Mapping[str, Any]) -> None:
     sections: dict[str, Any] = {"baselines": {}, "nets": {}}
     sections[training.section] = {training.model: training.declaration}
@@ -48,8 +85,7 @@ def _check(study: str, training: Training, definitions: Mapping[str, Any]) -> No
             raise DeclarationError(*(from_pydantic(prefix, details) for details in error.errors())) from None
         check_classes(sections, definitions)
     except DeclarationError as error:
-        levels = ", ".join(f"{factor} {describe(level)}" for factor, level in training.levels.items())
-        text = f"with {levels}: " if levels else ""
+        text = f"with {described(training.levels)}: "
         raise DeclarationError(
             *(Mistake(("studies", study), f"{text}{dotted(each.place)}: {each.text}") for each in error.mistakes)
         ) from None

@@ -1,0 +1,125 @@
+"""The results of a study: one table, measures over seeds, and verdicts."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from studies.judge.decisions import Measure as Wording
+from studies.judge.decisions import decide, sentence
+from studies.judge.statistics import compare, summarise
+
+from studies.files import KEY, load_run_arrays, load_run_table, run_folder
+from studies.settings import Measure, Study, level_text
+
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+WORDING = {measure: Wording() for measure in MEASURES} | {
+    "validation_loss": Wording("", "", scale=1.0, decimals=4),
+}
+
+
+def results_table(name: str, seeds: Sequence[int], test_labels: NDArray[np.int64]) -> pd.DataFrame:
+    """Join the tables of all seeds, and add the test accuracies.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+    seeds : sequence of int
+        Of the study.
+    test_labels : ndarray of int64, shape (n,)
+        Class codes.
+
+    Returns
+    -------
+    DataFrame
+        One row per training: its levels, model, rows, seed, facts, measures and key.
+    """
+    parts = []
+    for seed in seeds:
+        part = load_run_table(run_folder(name, seed))
+        codes = load_run_arrays(run_folder(name, seed), "test_codes")
+        accuracies = [float(np.mean(codes[key] == test_labels)) for key in part[KEY]]
+        part.insert(part.columns.get_loc("validation_accuracy") + 1, "test_accuracy", accuracies)
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    whole = {column: "Int64" for column in ("rows", "parameters", "epochs")}
+    return table.astype(whole)
+
+
+def factors_of(study: Study) -> list[str]:
+    """Return the names of a study's factors, in the order in which they are declared."""
+    return [*dict.fromkeys(factor for grid in study.grids for factor in grid.vary)]
+
+
+def summaries(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Summarise each measure over the seeds.
+
+    Parameters
+    ----------
+    study : Study
+        The declaration.
+    table : DataFrame
+        As `results_table` returns it.
+
+    Returns
+    -------
+    list of dict
+        One per combination of levels: `levels`, and for each measure n, mean, sd, and the 95 % interval low, high.
+    """
+    factors = factors_of(study)
+    found = []
+    for levels, rows in table.groupby([_texts(table[factor]) for factor in factors], sort=False):
+        measures = {measure: rows[measure].dropna().to_numpy(float) for measure in MEASURES}
+        summary = {measure: asdict(summarise(values)) for measure, values in measures.items() if len(values)}
+        found.append({"levels": dict(zip(factors, levels, strict=True)), **summary})
+    return found
+
+
+def verdicts(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Decide the claims of a study by the rule of `decisions.decide`.
+
+    Parameters
+    ----------
+    study, table : Study, DataFrame
+        As above.
+
+    Returns
+    -------
+    list of dict
+        One per claim: `claim`, `verdict`, and a `sentence` with the numbers.
+    """
+    comparisons = []
+    for claim in study.claims:
+        first, second = (
+            _by_seed(table, {**claim.than, **claim.better}, claim.measure),
+            _by_seed(table, {**claim.better, **claim.than}, claim.measure),
+        )
+        comparisons.append(
+            compare(first, second, higher_is_better=claim.measure != "validation_loss", margin=claim.margin)
+        )
+    return [
+        {
+            "claim": claim.claim,
+            "verdict": decision.verdict,
+            "sentence": sentence(decision, _named(claim.better), _named(claim.than), WORDING[claim.measure]),
+        }
+        for claim, decision in zip(study.claims, decide(comparisons), strict=True)
+    ]
+
+
+def _by_seed(table: pd.DataFrame, levels: dict[str, Any], measure: Measure) -> dict[int, float]:
+    rows = table
+    for factor, level in levels.items():
+        rows = rows[_texts(rows[factor]) == level_text(level)]
+    return dict(zip(rows["seed"].astype(int), rows[measure].astype(float), strict=True))
+
+
+def _named(levels: dict[str, Any]) -> str:
+    return ", ".join(f"{factor.rpartition('.')[2]} {level}" for factor, level in levels.items())
+
+
+def _texts(levels: pd.Series) -> pd.Series:
+    return levels.astype("string").fillna("")
