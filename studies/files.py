@@ -22,6 +22,10 @@ RUNS = Path("studies/runs")
 RESULTS = NamedFiles(Path("studies/results"), ".csv")  # one table per study, in Git
 VERDICTS = NamedFiles(Path("studies/results"), ".json")
 
+FIGURES = NamedFiles(Path("reports/studies"), ".png")
+MARKDOWN = Path("docs/studies.md")
+PAGE = Path("reports/studies/index.html")
+
 KEY = "key"
 FACTS = ("parameters", "epochs", "train_accuracy", "validation_accuracy", "validation_loss")
 
