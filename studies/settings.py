@@ -32,7 +32,7 @@ class Grid(Settings):
     """Factor -> levels. `model` has names of models, `rows` numbers of training rows, a setting of params.yaml its
     values; any other factor has named levels, each with the settings that it changes."""
 
-    set: Changes = Field(default_factory=dict)
+    set_: Changes = Field(default_factory=dict, alias="set")
     """Settings of params.yaml that all these trainings change."""
 
     seeds: Annotated[list[Seed], Field(min_length=1)] | None = None
@@ -123,7 +123,7 @@ class Study(Settings):
     grids: Annotated[list[Grid], Field(min_length=1)]
     """What is trained."""
 
-    set: Changes = Field(default_factory=dict)
+    set_: Changes = Field(default_factory=dict, alias="set")
     """Settings of params.yaml that all trainings of the study change."""
 
     claims: list[Claim] = Field(default_factory=list)
@@ -152,7 +152,7 @@ class Study(Settings):
         self._known_factors(factors)
         return self
 
-    def _known_factors(self, factors: "set[str]") -> None:
+    def _known_factors(self, factors: set[str]) -> None:
         named: list[tuple[tuple[str | int, ...], str | None]] = [
             (("figure", "x"), self.figure.x),
             (("figure", "lines"), self.figure.lines),

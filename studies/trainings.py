@@ -80,7 +80,7 @@ def _of_grid(
     study: Study, grid: Grid, place: Place, position: int, params: Mapping[str, Any], classroom: bool
 ) -> Iterator[Training]:
     here = (*place, "grids", position)
-    changed = change(change(params, study.set, (*place, "set")), grid.set, (*here, "set"))
+    changed = change(change(params, study.set_, (*place, "set")), grid.set_, (*here, "set"))
     options = {factor: _levels(study, grid, factor, classroom) for factor in grid.vary}
     for combination in itertools.product(*options.values()):
         levels = dict(zip(options, combination, strict=True))

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,8 +67,8 @@ def commands(params: CommentedMap) -> Iterator[tuple[str, str]]:
             yield f"{stage}@{item}", definition["cmd"].replace(f"${{item.{key}}}", item)
 
 
-def prepare(folder: Path, params: CommentedMap) -> bool:
-    """Make a folder in which the stages find the files of the project, besides those that they write.
+def prepare(folder: Path, params: CommentedMap, without: Collection[Path] = ()) -> bool:
+    """Make a folder in which the stages find the files of the project, besides those that they write, and `without`.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def prepare(folder: Path, params: CommentedMap) -> bool:
     outputs = {paths.CODE.folder, paths.CHECKS.folder, paths.RAW, paths.CLASSES.parent}
     fetched = locked_params(locked_stages(), "fetch").get("fetch") == plain(params.get("fetch"))
     for path in [*Path().glob("[!.]*"), *Path("data").glob("[!.]*")]:
-        if path not in written | outputs or (path == paths.RAW and fetched):
+        if path not in {*written, *outputs, *without} or (path == paths.RAW and fetched):
             (folder / path).symlink_to(path.resolve())
     write(params, folder / PARAMS)
     return (folder / paths.RAW_IMAGES).is_file()

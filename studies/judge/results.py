@@ -7,11 +7,12 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from stages.shared.errors import UserError
+from studies.files import KEY, load_run_arrays, load_run_table, run_folder
 from studies.judge.decisions import Measure as Wording
 from studies.judge.decisions import decide, sentence
 from studies.judge.statistics import compare, summarise
-
-from studies.files import KEY, load_run_arrays, load_run_table, run_folder
 from studies.settings import Measure, Study, level_text
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
@@ -42,7 +43,7 @@ def results_table(name: str, seeds: Sequence[int], test_labels: NDArray[np.int64
         part = load_run_table(run_folder(name, seed))
         codes = load_run_arrays(run_folder(name, seed), "test_codes")
         accuracies = [float(np.mean(codes[key] == test_labels)) for key in part[KEY]]
-        part.insert(part.columns.get_loc("validation_accuracy") + 1, "test_accuracy", accuracies)
+        part.insert([*part].index("validation_accuracy") + 1, "test_accuracy", accuracies)
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     whole = {column: "Int64" for column in ("rows", "parameters", "epochs")}
@@ -69,12 +70,16 @@ def summaries(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     list of dict
         One per combination of levels: `levels`, and for each measure n, mean, sd, and the 95 % interval low, high.
     """
-    factors = factors_of(study)
     found = []
-    for levels, rows in table.groupby([_texts(table[factor]) for factor in factors], sort=False):
-        measures = {measure: rows[measure].dropna().to_numpy(float) for measure in MEASURES}
-        summary = {measure: asdict(summarise(values)) for measure, values in measures.items() if len(values)}
-        found.append({"levels": dict(zip(factors, levels, strict=True)), **summary})
+    texts = pd.DataFrame({factor: _texts(table[factor]) for factor in factors_of(study)})
+    for levels in texts.drop_duplicates().to_dict("records"):
+        rows = table[(texts == pd.Series(levels)).all(axis=1)]
+        summary: dict[str, Any] = {"levels": levels}
+        for measure in MEASURES:
+            values = rows[measure].to_numpy(float)
+            if np.isfinite(values).any():  # a classifier without probabilities has no loss
+                summary[measure] = asdict(summarise(values[np.isfinite(values)]))
+        found.append(summary)
     return found
 
 
@@ -97,6 +102,8 @@ def verdicts(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
             _by_seed(table, {**claim.than, **claim.better}, claim.measure),
             _by_seed(table, {**claim.better, **claim.than}, claim.measure),
         )
+        if not any(np.isfinite(first[seed] - second[seed]) for seed in first.keys() & second.keys()):
+            raise UserError(f"the claim '{claim.claim}': no training has a finite {claim.measure}")
         comparisons.append(
             compare(first, second, higher_is_better=claim.measure != "validation_loss", margin=claim.margin)
         )

@@ -8,7 +8,6 @@ import pandas as pd
 
 from stages.shared.charts.axes import even_ticks
 from stages.shared.charts.data import inline_data
-from stages.shared.charts.number_format import percent
 from stages.shared.charts.style import colour, series
 from studies.settings import Figure
 
@@ -23,7 +22,7 @@ def study_figure(figure: Figure, table: pd.DataFrame, summaries: Sequence[Mappin
     figure : Figure
         What is drawn.
     table : DataFrame
-        One row per training, levels as text.
+        One row per training, as `studies.judge.results.results_table` returns it or as read from a file.
     summaries : sequence of mapping
         As `studies.judge.results.summaries` returns them.
 
@@ -44,15 +43,15 @@ def study_figure(figure: Figure, table: pd.DataFrame, summaries: Sequence[Mappin
             if figure.y in each
         ]
     )
+    table = table.astype("string").fillna("")
     dots = pd.DataFrame(
-        {"x": table[figure.x], "line": table[lines] if lines else "", "value": table[figure.y], "seed": table["seed"]}
+        {"x": table[figure.x], "line": table[lines] if lines else "", "value": pd.to_numeric(table[figure.y])}
     )
-    means["text"] = [percent(mean) if _is_share(figure) else f"{mean:.4f}" for mean in means["mean"]]
     levels = [*dict.fromkeys(dots["line"])]
     low, high = dots["value"].min(), dots["value"].max()
     margin = 0.05 * (high - low) or 0.01
     domain = [low - margin, high + margin]
-    label = "format(100 * datum.value, '.4~f') + ' %'" if _is_share(figure) else "datum.label"
+    label = "format(100 * datum.value, '.4~f') + ' %'" if figure.y.endswith("accuracy") else "datum.label"
     y_axis = alt.Axis(title=words(figure.y), values=even_ticks(*domain), labelExpr=label)
     y_scale = alt.Scale(domain=domain, nice=False, zero=False)
     x = _x(figure, [*dict.fromkeys(dots["x"])])
@@ -78,16 +77,11 @@ def words(name: str) -> str:
     return name.rpartition(".")[2].replace("_", " ")
 
 
-def _is_share(figure: Figure) -> bool:
-    return figure.y.endswith("accuracy")
-
-
 def _x(figure: Figure, levels: Sequence[str]) -> alt.X:
     values = pd.to_numeric(pd.Series(levels), errors="coerce")
     if values.isna().any():
         axis = alt.Axis(title=words(figure.x), labelAngle=0, labelColor=colour("ink"))
         return alt.X("x:N", sort=None, axis=axis, scale=alt.Scale(domain=[*levels]))
-    kind = "log" if figure.log_x else "linear"
-    scale = alt.Scale(type=kind, nice=False, zero=False, padding=14)
+    scale = alt.Scale(type="log" if figure.log_x else "linear", nice=False, zero=False, padding=14)
     axis = alt.Axis(title=words(figure.x), values=sorted(values.unique().tolist()), grid=False, format="~s")
     return alt.X("x:Q", scale=scale, axis=axis)

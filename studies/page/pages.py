@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from stages.shared.charts.number_format import percent
+from stages.shared.charts.png import chart_png
 from stages.shared.charts.style import css_variables
-from studies.page.figure import words
+from studies.page.figure import study_figure, words
 from studies.settings import Measure, Study
 
 
@@ -32,6 +34,18 @@ class Shown(NamedTuple):
     verdicts: Sequence[Mapping[str, str]]
     summaries: Sequence[Mapping[str, Any]]
     figure: bytes
+
+
+def shown(
+    name: str,
+    study: Study,
+    verdicts: Sequence[Mapping[str, str]],
+    summaries: Sequence[Mapping[str, Any]],
+    table: pd.DataFrame,
+) -> Shown:
+    """Draw the figure of a study; the arguments are those of `studies.judge.results`."""
+    chart = study_figure(study.figure, table, summaries)
+    return Shown(name, study, verdicts, summaries, chart_png(chart, study.question, study.source))
 
 
 def markdown_page(shown: Sequence[Shown]) -> str:

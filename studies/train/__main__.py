@@ -17,23 +17,13 @@ def main() -> None:
 
     trainings, threads = load_plan(options.study, options.seed)
     start_tensorflow()
-    import tensorflow as tf
-
-    from stages.shared.files.datasets import load_classes, load_images, load_labels
     from stages.shared.process import console
     from studies.files import run_folder, save_run
     from studies.train.earlier import earlier_results, keys_of
-    from studies.train.models import Data, described, train_model
+    from studies.train.models import described, load_data, set_threads, train_model
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    data = Data(
-        load_images("train"),
-        load_labels("train"),
-        load_images("validation"),
-        load_labels("validation"),
-        load_images("test"),
-        load_classes(),
-    )
+    set_threads(threads)
+    data = load_data()
     keys = keys_of(trainings, data, threads)
     results = earlier_results(options.study, options.seed)
     new = len({*keys} - {*results})

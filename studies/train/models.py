@@ -1,13 +1,17 @@
 """Trains a model of a study, as the stages of the pipeline do."""
 
+import io
 import math
+from contextlib import redirect_stdout
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
+from stages.shared.files.datasets import load_classes, load_images, load_labels
 from stages.shared.files.predictions import Predictions
 from stages.shared.files.weights import Weights
 from stages.shared.models import build_classifier
@@ -48,6 +52,23 @@ class Data(NamedTuple):
     names: list[str]
 
 
+def load_data() -> Data:
+    """Read the split of the pipeline, without the test labels; raises UserError."""
+    return Data(
+        load_images("train"),
+        load_labels("train"),
+        load_images("validation"),
+        load_labels("validation"),
+        load_images("test"),
+        load_classes(),
+    )
+
+
+def set_threads(threads: int) -> None:
+    """Set the number of processor cores of TensorFlow, before its first operation."""
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
 def train_model(training: Training, data: Data, threads: int) -> Trained:
     """Train a model and measure it; the same arguments give the same result.
 
@@ -66,7 +87,8 @@ def train_model(training: Training, data: Data, threads: int) -> Trained:
         The model cannot be trained.
     """
     rows = stratified_order(data.labels, training.seed)[: training.rows]
-    return (_net if training.section == "nets" else _baseline)(training, data, rows, threads)
+    trained = (_net if training.section == "nets" else _baseline)(training, data, rows, threads)
+    return trained if training.keep_weights else trained._replace(maps=None)
 
 
 def described(training: Training, result: Trained) -> str:
@@ -90,17 +112,18 @@ def _net(training: Training, data: Data, rows: Codes, threads: int) -> Trained:
     patience = math.ceil(net.early_stopping.patience * epochs / net.epochs) if net.early_stopping else None
     optimizer = make_optimizer(net.optimizer, epochs * steps(len(rows), net.batch_size), ("nets", training.model))
     images, labels = data.images[rows], data.labels[rows]
-    history = train(
-        model,
-        optimizer,
-        images,
-        labels,
-        stopping if patience else None,
-        epochs=epochs,
-        batch_size=net.batch_size,
-        patience=patience,
-        name=training.model,
-    )
+    with redirect_stdout(io.StringIO()):  # a line per epoch would be too many
+        history = train(
+            model,
+            optimizer,
+            images,
+            labels,
+            stopping if patience else None,
+            epochs=epochs,
+            batch_size=net.batch_size,
+            patience=patience,
+            name=training.model,
+        )
     facts = {"parameters": model.count_params(), "epochs": best_epoch(history, patience)}
     codes, validation, test = (
         probabilities(model, each) for each in (images, data.validation_images, data.test_images)
@@ -129,7 +152,8 @@ def _baseline(training: Training, data: Data, rows: Codes, threads: int) -> Trai
             for each in (X, data.validation_images, data.test_images)
         )
     facts = {"parameters": parameter_count(fitted), "epochs": None}
-    weights = linear_weights(fitted, *data.images.shape[1:], data.names)
+    height, width = data.images.shape[1:]
+    weights = linear_weights(fitted, height, width, data.names)
     return _trained(facts, labels, own.codes, data, validation, test.codes, weights)
 
 
