@@ -26,14 +26,22 @@ endif
 
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: repro quick recipes experiments compare bench verify release reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting cluster test-cluster test-keras lint readme lock clean help setup committed
+.PHONY: repro studies study quick recipes experiments compare bench verify release reliability test coverage mutation test-slow test-trained remotes test-remotes boosting test-boosting cluster test-cluster test-keras lint readme lock clean help setup committed
 
-# Only from the command line, as NAME below.
+# Only from the command line: WSL, for example, sets NAME in the environment.
+NAME :=
 AT_ONCE :=
 SCHEDULER :=
 repro: committed  ## check params.yaml and run all changed stages (the default target); AT_ONCE=4 runs four at once
 	@python -m stages.check_params
 	$(if $(AT_ONCE)$(SCHEDULER),python -m cluster $(if $(AT_ONCE),--at-once='$(AT_ONCE)') $(if $(SCHEDULER),--scheduler='$(SCHEDULER)'),python -m dvc repro)
+
+studies: committed  ## train what is new in the studies, and write docs/studies.md (hours; AT_ONCE=2 runs two stages at once)
+	@python -m stages.check_params
+	$(if $(AT_ONCE)$(SCHEDULER),python -m cluster $(if $(AT_ONCE),--at-once='$(AT_ONCE)') $(if $(SCHEDULER),--scheduler='$(SCHEDULER)'),python -m dvc repro) studies/dvc.yaml
+
+study: setup  ## run a study with fewer rows and seeds, in the folder .dvc/tmp/studies (three minutes; NAME=softmax)
+	@python -m studies.classroom --name='$(NAME)'
 
 quick: setup  ## run the stages on 1,500 images, in the folder .dvc/tmp/quick (a minute)
 	@python -m tools.quick
@@ -53,8 +61,6 @@ bench: committed  ## time the models and the notebook's own cells (an hour or tw
 verify: setup  ## hash all files of dvc.lock, in the workspace and in the cache, and list those that differ
 	@python -m tools.verify
 
-# Only from the command line: WSL, for example, sets NAME in the environment.
-NAME :=
 VERSION :=
 STAGE :=
 release: committed  ## register a version of a model that others can fetch (NAME=mlp-48 VERSION=v1.0.0, also STAGE=prod)

@@ -23,7 +23,7 @@ FOLDER = Path(".dvc/tmp/cluster")
 
 
 def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | None, at_once: int | None) -> None:
-    """Run stages at the same time; DVC's run cache has their results then.
+    """Run stages at the same time; DVC's run cache, or dvc.lock, has their results then.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | 
         A stage failed; the others have run all the same.
     """
     from cluster import on_dask, progress, snapshot
-    from cluster.run_cache import has, keys, remove_unfinished
+    from cluster.run_cache import has, keys, remove_unfinished, uncached
 
     cache = Path(plan.dvc("cache", "dir").strip()).resolve()
     before = sorted({name for names in inputs.values() for name in names})
@@ -50,17 +50,26 @@ def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | 
         plan.dvc("push", "--run-cache", *before)
         remove_unfinished()
     found = keys(stages)
-    timings = {stage: plan.timing(stage) for stage in stages}
-    jobs = {stage: on_dask.Job(key, inputs[stage], str(timings[stage])) for stage in stages if (key := found[stage])}
-    board = progress.Board({stage: plan.seconds(stage) for stage in jobs}, timings)
-    archive = snapshot.write(FOLDER)
+    sent = uncached([*stages, *before])
+    jobs = {
+        stage: on_dask.Job(key, inputs[stage], str(plan.timing(stage)), sent[stage])
+        for stage in stages
+        if (key := found[stage])
+    }
+    board = progress.Board({stage: plan.seconds(stage) for stage in jobs})
+    archive = snapshot.write(FOLDER, [path for stage in before for path in sent[stage]])
     exchanged = None if scheduler else cache
     with on_dask.connect(scheduler, min(at_once or 1, len(stages)), FOLDER) as client, progress.shown(board):
         on_dask.run_stages(client, archive, jobs, exchanged, board)
     if scheduler:
         plan.dvc("fetch", "--run-cache", *before)
     failed = board.failed
-    for stage in {*jobs} - {*failed}:
+    adopted = [stage for stage in board.done if jobs[stage].uncached]
+    if adopted and keys(adopted) != {stage: jobs[stage].key for stage in adopted}:
+        raise UserError("the inputs have changed while the stages ran; run the same command again")
+    if adopted:
+        plan.dvc("commit", "--force", *adopted)
+    for stage in {*jobs} - {*failed, *adopted}:
         if not has(cache, jobs[stage].key):
             failed.append(stage)
             say(f"{stage}: its results are not on the DVC remote, although it has run: is the remote full?")
@@ -83,6 +92,20 @@ def repro(*arguments: str) -> None:
         sys.exit(ran.returncode)
 
 
+def require_number_of_threads() -> None:
+    """Raise UserError if params.yaml lets a model be trained on all processor cores."""
+    threads: dict[str, int | None] = {"training": training_section.load().threads}
+    nets = plain(read()).get("nets")
+    for name, net in nets.items() if isinstance(nets, dict) else ():  # check-params refuses anything else
+        threads[f"nets.{name}"] = net.get("threads") if isinstance(net, dict) else None
+    for place, number in threads.items():
+        if number == 0:
+            raise UserError(
+                f"params.yaml: {place}.threads is 0, which means all processor cores: another number on each machine, "
+                "and results depend on it; for stages at once set a number, for example 1"
+            )
+
+
 def main() -> None:
     """Run the pipeline."""
     parser = argparse.ArgumentParser(prog="python -m cluster", description=__doc__)
@@ -94,16 +117,11 @@ def main() -> None:
     require_dask()
     if options.at_once is not None and options.at_once < 1:
         raise UserError(f"AT_ONCE={options.at_once}: the number of stages at once must be 1 or more")
-    threads: dict[str, int | None] = {"training": training_section.load().threads}
-    nets = plain(read()).get("nets")
-    for name, net in nets.items() if isinstance(nets, dict) else ():  # check-params refuses anything else
-        threads[f"nets.{name}"] = net.get("threads") if isinstance(net, dict) else None
-    for place, number in threads.items():
-        if number == 0:
-            raise UserError(
-                f"params.yaml: {place}.threads is 0, which means all processor cores: another number on each machine, "
-                "and results depend on it; for stages at once set a number, for example 1"
-            )
+    targets = plan.stages(options.target) if options.target else set[str]()
+    before = plan.graph() if targets else {}
+    concerned = {*targets}.union(*(plan.ancestors(target, before) for target in targets))
+    if not targets or any(stage.startswith("train-") for stage in concerned):
+        require_number_of_threads()
     pull = ["--pull"] if options.scheduler else []
     changed = plan.changed(options.target or ["dvc.yaml"])
     if not changed:
@@ -114,8 +132,7 @@ def main() -> None:
 
         with on_dask.connect(options.scheduler, 1, FOLDER):
             pass  # a wrong address is told before any stage runs
-    targets = plan.stages(options.target) if options.target else ()
-    before = plan.graph()
+    before = before or plan.graph()
     for first, group in plan.groups(before, changed, targets):
         if first:
             repro(*pull, *sorted(first))

@@ -47,23 +47,36 @@ class Ended(NamedTuple):
         Time on the machine, inputs and results included.
     machine : str
         Address of the worker; "" if it is not known.
-    timing : str or None
-        Content of its file in reports/timings.
+    files : dict of str to bytes
+        Path -> content of its file in reports/timings and of its outputs that DVC does not cache.
     """
 
     code: int
     output: str
     seconds: float
     machine: str
-    timing: str | None
+    files: dict[str, bytes]
 
 
 class Job(NamedTuple):
-    """A stage to run: its key, the stages whose outputs it reads, and its file in reports/timings."""
+    """A stage to run.
+
+    Attributes
+    ----------
+    key : str
+        As `run_cache.keys` returns it.
+    inputs : list of str
+        The stages whose outputs it reads.
+    timing : str
+        Its file in reports/timings.
+    uncached : list of str
+        Its outputs that DVC does not cache.
+    """
 
     key: str
     inputs: list[str]
     timing: str
+    uncached: list[str]
 
 
 class Watcher(Protocol):
@@ -95,7 +108,9 @@ class ByValue:
         return cloudpickle.loads(self.pickled)(*arguments)
 
 
-def run_on_worker(stage: str, key: str, archive: str, inputs: Sequence[str], cache: str | None, timing: str) -> Ended:
+def run_on_worker(
+    stage: str, key: str, archive: str, inputs: Sequence[str], cache: str | None, timing: str, uncached: Sequence[str]
+) -> Ended:
     """Run a stage as a process of its own on this worker; it ends when the worker or the driver does.
 
     Raises
@@ -132,13 +147,13 @@ def run_on_worker(stage: str, key: str, archive: str, inputs: Sequence[str], cac
                 _end(process)
     if process.returncode < 0:
         raise ChildProcessError(f"{signal.Signals(-process.returncode).name} ended it on {worker.address}")
-    written = project / timing
+    written = [file for file in (timing, *uncached) if (project / file).is_file()]
     return Ended(
         process.returncode,
         log.read_text(encoding="utf-8", errors="replace"),
         time.monotonic() - began,
         worker.address,
-        written.read_text(encoding="utf-8") if written.is_file() else None,
+        {file: (project / file).read_bytes() for file in written},
     )
 
 
@@ -256,8 +271,8 @@ def run_stages(client: Client, archive: Path, jobs: dict[str, Job], cache: Path 
         free = slots(client)
         while waiting and len(running) < free:
             stage = waiting.pop(0)
-            key, inputs, timing = jobs[stage]
-            arguments = (stage, key, archive.name, inputs, str(cache) if cache else None, timing)
+            key, inputs, timing, uncached = jobs[stage]
+            arguments = (stage, key, archive.name, inputs, str(cache) if cache else None, timing, uncached)
             # The same name for the same work, so that two drivers share it.
             future = client.submit(function, *arguments, key=f"{stage}-{key}", resources={RESOURCE: 1}, retries=RETRIES)
             running[future] = stage
@@ -287,7 +302,7 @@ def _result(future: Future) -> Ended:
     except KilledWorker as error:
         worker = error.last_worker.address
         text = f"{error.allowed_failures + 1} workers ended while they ran it, the last at {worker}: out of memory?\n"
-        return Ended(1, text, 0.0, "", None)
+        return Ended(1, text, 0.0, "", {})
     except Exception as error:  # of `run_on_worker`: a signal each time, or a full disk
-        return Ended(1, f"{type(error).__name__}: {error}\n", 0.0, "", None)
+        return Ended(1, f"{type(error).__name__}: {error}\n", 0.0, "", {})
     return result

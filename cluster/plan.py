@@ -100,7 +100,10 @@ def groups(
 
 
 def restorable(stages: Iterable[str]) -> set[str]:
-    """Return the stages that DVC's run cache keeps: with dependencies and cached outputs alone, none persistent."""
+    """Return the stages that DVC's run cache keeps: with dependencies and cached outputs alone, none persistent.
+
+    And those that declare `meta: {at_once: true}`; their machines send the outputs that DVC does not cache.
+    """
     found = set()
     for stage in stages:
         declared = definition(stage)
@@ -108,7 +111,8 @@ def restorable(stages: Iterable[str]) -> set[str]:
         options = [next(iter(item.values())) or {} for item in outputs if isinstance(item, dict)]
         flags = [flag for each in options for flag in each.items()]
         kept_out = ("cache", False) in flags or ("persist", True) in flags or declared.get("always_changed", False)
-        if outputs and declared.get("deps") and not kept_out:
+        sent = (declared.get("meta") or {}).get("at_once", False)
+        if outputs and declared.get("deps") and (sent or not kept_out):
             found.add(stage)
     return found
 

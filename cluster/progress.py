@@ -13,7 +13,7 @@ from rich.table import Table
 
 from cluster.machine import REMARK
 from cluster.on_dask import Ended
-from stages.shared.files.text_files import save_text
+from stages.shared.files.whole_files import replacing
 from stages.shared.process.console import say
 
 
@@ -24,12 +24,10 @@ class Board:
     ----------
     expected : mapping of str to (float or None)
         Stage -> the seconds that it took when it last ran, None if unknown; in the order in which they start.
-    timings : mapping of str to Path
-        Stage -> the file into which its new time goes.
     """
 
-    def __init__(self, expected: Mapping[str, float | None], timings: Mapping[str, Path]) -> None:
-        self.expected, self.timings = dict(expected), timings
+    def __init__(self, expected: Mapping[str, float | None]) -> None:
+        self.expected = dict(expected)
         self.began: dict[str, float] = {}  # stage that runs -> when, in seconds of time.time()
         self.workers: dict[str, str] = {}
         self.done, self.failed = list[str](), list[str]()
@@ -51,15 +49,16 @@ class Board:
         self.workers = workers
 
     def ended(self, stage: str, how: Ended) -> None:
-        """Note how a stage ended, and save its time."""
+        """Note how a stage ended, and write its files."""
         del self.began[stage]
         (self.failed if how.code else self.done).append(stage)
         left = len(self.began) + len(self.waiting)
         if how.code:
             say(f"{stage} failed{f' on {how.machine}' if how.machine else ''}, {left} left:\n{how.output}")
             return
-        if how.timing:
-            save_text(self.timings[stage], how.timing)
+        for file, content in how.files.items():
+            with replacing(Path(file)) as temporary:
+                temporary.write_bytes(content)
         for line in how.output.splitlines():
             if line.startswith(REMARK):
                 say(f"{stage}: {line.removeprefix(REMARK)}")

@@ -3,6 +3,7 @@
 tests/test_cluster.py compares the key with that of a run of `dvc repro`, so that a new version of DVC is noticed.
 """
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -35,6 +36,18 @@ def keys(stages: Iterable[str]) -> dict[str, str | None]:
             except DvcException:
                 found[name] = None
     return found
+
+
+def uncached(stages: Iterable[str]) -> dict[str, list[str]]:
+    """Return the outputs of each stage that DVC does not cache, as paths relative to the current folder."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        found = {name: repo.stage.collect(name) for name in stages}
+        return {
+            name: [os.path.relpath(out.fs_path) for stage in each for out in stage.outs if not out.use_cache]
+            for name, each in found.items()
+        }
 
 
 def has(cache: Path, key: str) -> bool:

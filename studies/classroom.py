@@ -10,7 +10,7 @@ from stages.shared.params.yaml_file import plain, read
 from stages.shared.process import console
 from stages.shared.process.run import run
 from studies.settings import STUDIES, Study, check_studies, check_threads
-from studies.trainings import Training, trainings
+from studies.trainings import Training, described, trainings
 from tools.quick import commands, prepare, run_stage
 
 FOLDER = Path(".dvc/tmp/studies")
@@ -50,7 +50,7 @@ def make_split(folder: Path) -> None:
 def main() -> None:
     """Train, judge and draw a study."""
     parser = argparse.ArgumentParser(prog="make study", description=__doc__)
-    parser.add_argument("--name", required=True, help="name of a study in studies/params.yaml")
+    parser.add_argument("--name", required=True, help="name of a study in studies/studies.yaml")
     name = parser.parse_args().name
     study, found, threads = declared(name)
     console.say(f"study: {name}: {len(found)} trainings; {study.question}")
@@ -59,23 +59,28 @@ def main() -> None:
     from stages.shared.models.tensorflow_startup import start_tensorflow
 
     start_tensorflow()
-    from stages.shared.files.datasets import load_labels
     from stages.shared.files.text_files import save_text
-    from studies.files import PAGE, run_folder, save_run
+    from studies.files import PAGE, RESULTS, save_results
     from studies.judge.results import results_table, summaries, verdicts
     from studies.page.pages import html_page, shown
-    from studies.train.models import described, load_data, set_threads, train_model
+    from studies.train.data import load_data, test_accuracies
+    from studies.train.models import start, train_model
 
-    set_threads(threads)
-    data, done = load_data(), 0
+    start(threads)
+    data, results, codes = load_data(), {}, {}
+    for done, training in enumerate(found, 1):
+        key = str(done)
+        results[key], codes[key] = train_model(
+            training.model, training.declaration, training.rows, training.seed, data, threads
+        )
+        console.say(f"study: {done} of {len(found)}: {described(training, results[key])}")
+    for key, accuracy in test_accuracies(codes).items():
+        results[key]["test_accuracy"] = accuracy
     for seed in study.seeds:
-        own, results = [each for each in found if each.seed == seed], []
-        for training in own:
-            results.append(train_model(training, data, threads))
-            done += 1
-            console.say(f"study: {done} of {len(found)}: {described(training, results[-1])}")
-        save_run(run_folder(name, seed), own, [str(position) for position in range(len(own))], results)
-    table = results_table(name, study.seeds, load_labels("test"))
+        keys = [key for key, training in zip(results, found, strict=True) if training.seed == seed]
+        own = [training for training in found if training.seed == seed]
+        save_results(RESULTS.path(f"{name}/{seed}"), own, keys, [results[key] for key in keys])
+    table = results_table(name, study.seeds)
     decided = verdicts(study, table)
     save_text(PAGE, html_page([shown(name, study, decided, summaries(study, table), table)]))
     for verdict in decided:

@@ -1,14 +1,11 @@
-"""Files of the studies: plans, results of the trainings, and tables."""
+"""Files of the studies: plans, tables of results, verdicts and pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from stages.shared.files.array_archives import reading_arrays, save_arrays
 from stages.shared.files.paths import NamedFiles
 from stages.shared.files.tables import load_table, save_table
 from stages.shared.files.text_files import load_json, save_json
@@ -16,36 +13,18 @@ from stages.shared.files.whole_files import reading
 from studies.settings import level_text
 from studies.trainings import Training
 
-PLANS = NamedFiles(Path("studies/plans"), ".json")  # "hidden-units/1"
+PLANS = NamedFiles(Path("studies/plans"), ".json")  # "softmax/1", what each stage trains
 CODE = NamedFiles(Path("studies/plans/code"), ".txt")  # one file per folder of a stage
-RUNS = Path("studies/runs")
-RESULTS = NamedFiles(Path("studies/results"), ".csv")  # one table per study, in Git
-VERDICTS = NamedFiles(Path("studies/results"), ".json")
-
+RESULTS = NamedFiles(Path("studies/results"), ".csv")  # "softmax/1", a row per training
+VERDICTS = NamedFiles(Path("studies/verdicts"), ".json")  # one file per study
 FIGURES = NamedFiles(Path("reports/studies"), ".png")
-MARKDOWN = Path("docs/studies.md")
 PAGE = Path("reports/studies/index.html")
+MARKDOWN = Path("docs/studies.md")
 
 KEY = "key"
-FACTS = ("parameters", "epochs", "train_accuracy", "validation_accuracy", "validation_loss")
-
-
-class Trained(NamedTuple):
-    """What is kept of a training.
-
-    Attributes
-    ----------
-    facts : dict
-        Column of the table -> value.
-    test_codes : ndarray of uint8, shape (n,)
-        Predicted codes of the test images.
-    maps : ndarray of float32, shape (units, height, width), or None
-        The weights of the first layer, to draw; None if they are not kept, or no maps.
-    """
-
-    facts: dict[str, Any]
-    test_codes: NDArray[np.uint8]
-    maps: NDArray[Any] | None
+COUNTS = ("parameters", "epochs")
+MEASURED = ("train_accuracy", "validation_accuracy", "test_accuracy", "validation_loss")
+Facts = Mapping[str, Any]  # of COUNTS and MEASURED -> number, or None
 
 
 def save_plan(study: str, seed: int, trainings: Sequence[Training], threads: int) -> None:
@@ -60,59 +39,42 @@ def load_plan(study: str, seed: int) -> tuple[list[Training], int]:
     return [Training(**each) for each in content["trainings"]], content["threads"]
 
 
-def run_folder(study: str, seed: int) -> Path:
-    """Return the folder with the results of one stage."""
-    return RUNS / study / str(seed)
-
-
-def save_run(folder: Path, trainings: Sequence[Training], keys: Sequence[str], results: Sequence[Trained]) -> None:
-    """Write the results of a stage: a table with a row per training, predictions, and weights.
+def save_results(path: Path, trainings: Sequence[Training], keys: Sequence[str], results: Sequence[Facts]) -> None:
+    """Write a table with a row per training.
 
     Parameters
     ----------
-    folder : Path
-        Of the run.
+    path : Path
+        The file.
     trainings : sequence of Training
         In the order of the plan.
     keys : sequence of str
         What each result depends on, as a hash.
-    results : sequence of Trained
-        Of the trainings.
+    results : sequence of mapping
+        Facts of the trainings.
     """
-    table = pd.DataFrame(
-        [
-            {
-                **{factor: level_text(level) for factor, level in each.levels.items()},
-                "model": each.model,
-                "rows": each.rows,
-                "seed": each.seed,
-                **result.facts,
-                KEY: key,
-            }
-            for each, key, result in zip(trainings, keys, results, strict=True)
-        ]
-    )
-    save_table(folder / "table.csv", table.astype({"rows": "Int64", "parameters": "Int64", "epochs": "Int64"}))
-    maps = {key: result.maps for key, result in zip(keys, results, strict=True) if result.maps is not None}
-    codes = {key: result.test_codes for key, result in zip(keys, results, strict=True)}
-    save_arrays(folder / "test_codes.npz", **codes)
-    save_arrays(folder / "maps.npz", **maps)
+    rows = [
+        {
+            **{factor: level_text(level) for factor, level in each.levels.items()},
+            "model": each.model,
+            "rows": each.rows,
+            "seed": each.seed,
+            **{fact: result[fact] for fact in (*COUNTS, *MEASURED)},
+            KEY: key,
+        }
+        for each, key, result in zip(trainings, keys, results, strict=True)
+    ]
+    save_table(path, pd.DataFrame(rows).astype(dict.fromkeys(("rows", *COUNTS), "Int64")))
 
 
-def load_run_table(folder: Path) -> pd.DataFrame:
-    """Read the table of a run; levels are str, "" for null, numbers are float64.
+def load_results(path: Path) -> pd.DataFrame:
+    """Read a table of results; levels are str, "" for null, numbers are float64, NaN where there is none.
 
     Raises
     ------
     UserError
         The file is missing or damaged.
     """
-    table = load_table(folder / "table.csv")
-    with reading(folder / "table.csv"):
-        return table.assign(**{column: pd.to_numeric(table[column]) for column in ("rows", "seed", *FACTS)})
-
-
-def load_run_arrays(folder: Path, name: str) -> dict[str, NDArray[Any]]:
-    """Read the arrays of a run by the keys of the trainings; `name` is "test_codes" or "maps"."""
-    with reading_arrays(folder / f"{name}.npz") as arrays:
-        return {key: arrays[key] for key in arrays.files}
+    table = load_table(path)
+    with reading(path):
+        return table.assign(**{column: pd.to_numeric(table[column]) for column in ("seed", *COUNTS, *MEASURED)})

@@ -1,4 +1,4 @@
-"""Section `studies` of studies/params.yaml: questions, what is trained to answer them, and the rules that decide."""
+"""Section `studies` of studies/studies.yaml: questions, what is trained to answer them, and the rules that decide."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from stages.shared.params.mistakes import error_below
 from stages.shared.params.settings import Settings, check_section, names_of
 from stages.shared.params.training_section import Seed
 
-STUDIES = Path("studies/params.yaml")
+STUDIES = Path("studies/studies.yaml")
 
 MODEL, ROWS = "model", "rows"  # factors that are no settings of params.yaml
 
@@ -178,10 +178,10 @@ class Threads(RootModel[Annotated[int, Field(ge=1, strict=True)]]):
 
 
 def check_studies(content: CommentedMap) -> Mapping[str, Study]:
-    """Check the content of studies/params.yaml and return the studies; raises DeclarationError."""
+    """Check the content of studies/studies.yaml and return the studies; raises DeclarationError."""
     return check_section("studies", Studies, content).root
 
 
 def check_threads(content: CommentedMap) -> int:
-    """Check the content of studies/params.yaml and return the number of processor cores; raises DeclarationError."""
+    """Check the content of studies/studies.yaml and return the number of processor cores; raises DeclarationError."""
     return check_section("threads", Threads, content).root

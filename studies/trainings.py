@@ -30,8 +30,6 @@ class Training(NamedTuple):
         Number of training rows, those that decide early stopping included; None: all of the pipeline's training set.
     seed : int
         Of the rows, the initial weights and the order of the rows.
-    keep_weights : bool
-        Whether the weights to draw are kept.
     """
 
     levels: dict[str, Any]
@@ -40,7 +38,12 @@ class Training(NamedTuple):
     declaration: dict[str, Any]
     rows: int | None
     seed: int
-    keep_weights: bool
+
+
+def described(training: Training, facts: Mapping[str, Any]) -> str:
+    """Return a line about a training that has ended, with its validation accuracy of `facts`."""
+    levels = ", ".join(f"{factor} {level}" for factor, level in training.levels.items())
+    return f"{levels}: validation accuracy {facts['validation_accuracy']:.4f}"
 
 
 def trainings(name: str, study: Study, params: Mapping[str, Any], classroom: bool = False) -> list[Training]:
@@ -65,7 +68,7 @@ def trainings(name: str, study: Study, params: Mapping[str, Any], classroom: boo
     Raises
     ------
     DeclarationError
-        A change or a model that params.yaml does not have, at its place in studies/params.yaml.
+        A change or a model that params.yaml does not have, at its place in studies/studies.yaml.
     """
     found = [
         training
@@ -100,7 +103,7 @@ def _of_grid(
         if classroom:
             rows = min(rows or study.classroom.rows, study.classroom.rows)
         for seed in grid.seeds or study.seeds:
-            yield Training(levels, model, section, content[section][model], rows, seed, seed == study.seeds[0])
+            yield Training(levels, model, section, content[section][model], rows, seed)
 
 
 def _levels(study: Study, grid: Grid, factor: str, classroom: bool) -> list[Any]:
@@ -123,7 +126,7 @@ def change(params: Mapping[str, Any], changes: Changes, place: Place, names: boo
     changes : dict
         Setting, with dots between the keys -> value.
     place : Place
-        Of the changes in studies/params.yaml.
+        Of the changes in studies/studies.yaml.
     names : bool
         Whether the keys of `changes` are keys of the file below `place`.
 

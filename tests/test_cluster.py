@@ -296,7 +296,7 @@ def test_a_table_on_a_terminal(tmp_path: Path, log: Path) -> None:
 def test_the_time_left() -> None:
     from cluster import progress
 
-    board = progress.Board({"a": 100.0, "b": None, "c": 20.0, "d": 12.0}, {})
+    board = progress.Board({"a": 100.0, "b": None, "c": 20.0, "d": 12.0})
     assert board.seconds_left() is None, "nothing runs"
     board.began = {"a": time.time() - 40, "b": time.time()}
     assert board.seconds_left() == pytest.approx((60 + 44 + 20 + 12) / 2, abs=1), "b: as the mean of the others"

@@ -89,7 +89,7 @@ def test_the_size_for_a_classroom() -> None:
 
 
 def edited(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> str:
-    """Return the message about studies/params.yaml with an edited study."""
+    """Return the message about studies/studies.yaml with an edited study."""
     study = copy.deepcopy(STUDY)
     change(study)
     file = tmp_path / "params.yaml"

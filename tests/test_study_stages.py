@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
@@ -16,7 +15,7 @@ from ruamel.yaml import YAML
 from tests.fixtures.small_project import Project
 from tests.fixtures.studies import STUDY, UNITS, with_studies, write_study
 
-MEASURES = ("train_accuracy", "validation_accuracy", "validation_loss")
+MEASURES = ("train_accuracy", "validation_accuracy", "test_accuracy", "validation_loss")
 RUNS = ("studies/dvc.yaml:units@1", "studies/dvc.yaml:units@2")
 
 
@@ -36,7 +35,7 @@ def project(done: Project, tmp_path: Path) -> Project:
 
 
 def table(project: Project, seed: int) -> pd.DataFrame:
-    return pd.read_csv(project.folder / f"studies/runs/units/{seed}/table.csv")
+    return pd.read_csv(project.folder / f"studies/results/units/{seed}.csv")
 
 
 def new(output: str) -> dict[int, int]:
@@ -56,9 +55,6 @@ def test_a_row_per_training(done: Project) -> None:
         assert [*zip(found[UNITS], found["rows"], strict=True)] == [(2, 20), (2, 60), (4, 20), (4, 60)]
         assert set(found["seed"]) == {seed} and found["key"].is_unique
         assert (found["parameters"] == 144 * found[UNITS] + found[UNITS] + 4 * found[UNITS] + 4).all()
-    maps = np.load(done.folder / "studies/runs/units/1/maps.npz")
-    assert [maps[key].shape for key in table(done, 1)["key"]] == [(2, 12, 12)] * 2 + [(4, 12, 12)] * 2
-    assert not np.load(done.folder / "studies/runs/units/2/maps.npz").files, "the first seed's alone"
 
 
 def test_nothing_runs_twice(project: Project) -> None:
@@ -73,14 +69,12 @@ def test_a_new_level_trains_what_is_new(project: Project, tmp_path: Path) -> Non
     study["grids"][0]["vary"]["rows"] = [20, 40, 60]
     study["seeds"] = [1, 2, 3]
     fresh = project.copy(tmp_path / "fresh")
+    stages = [*RUNS, "studies/dvc.yaml:units@3"]
     write_study(project, study)
-    output = project.succeed("dvc", "repro", *RUNS, "studies/dvc.yaml:units@3").output
-    assert new(output) == {1: 2, 2: 2, 3: 6}
+    assert new(project.succeed("dvc", "repro", *stages).output) == {1: 2, 2: 2, 3: 6}
     write_study(fresh, study)
-    shutil.rmtree(fresh.folder / ".dvc/cache/files")
-    (fresh.folder / "studies/dvc.lock").unlink()
-    output = fresh.succeed("dvc", "repro", *RUNS, "studies/dvc.yaml:units@3").output
-    assert new(output) == {1: 6, 2: 6, 3: 6}
+    shutil.rmtree(fresh.folder / "studies/results")
+    assert new(fresh.succeed("dvc", "repro", *stages).output) == {1: 6, 2: 6, 3: 6}
     assert lock(fresh) == lock(project)
 
 
@@ -93,22 +87,30 @@ def test_an_edit_of_the_model_trains_again(project: Project) -> None:
     project.edit(lambda params: params["nets"]["dense"].update(batch_size=16))
     output = project.succeed("dvc", "repro", *RUNS).output
     assert new(output) == {1: 4, 2: 4}
-    project.edit(lambda params: params["nets"]["dense"].update(batch_size=32))
-    assert "is cached - skipping run" in project.succeed("dvc", "repro", *RUNS).output
 
 
 def test_a_killed_stage_runs_again(project: Project) -> None:
-    expected = project.read("studies/dvc.lock")
-    # So that no earlier result is used again.
-    hashed = YAML(typ="safe").load(expected)["stages"]["units@2"]["outs"][0]["md5"]
-    (project.folder / ".dvc/cache/files/md5" / hashed[:2] / hashed[2:]).unlink()
-    shutil.rmtree(project.folder / ".dvc/cache/runs")
-    with project.start("dvc", "repro", "--force", "--single-item", RUNS[1], own_session=True) as process:
+    expected = lock(project)
+    (project.folder / "studies/results/units/2.csv").unlink()
+    with project.start("dvc", "repro", "--single-item", RUNS[1], own_session=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "1 of 4" in line:
                 break
         os.killpg(process.pid, signal.SIGKILL)
-    assert not (project.folder / "studies/runs/units/2").exists()
+    assert not (project.folder / "studies/results/units/2.csv").exists()
     assert project.repro(*RUNS) == [RUNS[1]]
-    assert project.read("studies/dvc.lock") == expected
+    assert lock(project) == expected
+
+
+def test_a_clone_has_the_results(project: Project, tmp_path: Path) -> None:
+    """And no command of the main pipeline misses a file of the studies."""
+    project.succeed("dvc", "repro", "studies/dvc.yaml")
+    project.commit()
+    project.succeed("git", "clone", "--quiet", ".", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    clone.succeed("dvc", "cache", "dir", "--local", str(project.folder / ".dvc/cache"))
+    clone.succeed("dvc", "checkout")
+    assert clone.repro("studies/dvc.yaml") == ["studies/dvc.yaml:plan"], "which writes files outside Git"
+    assert "up to date" in clone.succeed("dvc", "status").output
+    assert clone.succeed("git", "status", "--short").output == ""

@@ -123,13 +123,31 @@ def dependencies(folder: Path, versions: Mapping[str, str], root: Path) -> str:
     Returns
     -------
     str
-        One line per file with its MD5, and one per library with its version, sorted.
+        As `listing` returns it.
     """
     imported = closure(folder / "__main__.py", root, None if folder.name == "check_models" else TRIALS)
     own = {file.relative_to(root) for file in (root / folder).rglob("[!.]*") if file.is_file()}
-    files = {file for file in imported | own if file.as_posix() not in NOT_RESULTS and "__pycache__" not in file.parts}
-    modules = {module for file in files if file.suffix == ".py" for module in imports(file, root)[1]}
-    lines = [f"{file.as_posix()} {_md5(root / file)}" for file in sorted(files)]
+    return listing({file for file in imported | own if "__pycache__" not in file.parts}, versions, root)
+
+
+def listing(files: Iterable[Path], versions: Mapping[str, str], root: Path) -> str:
+    """List files, but for those that do not change results, and the libraries that they import.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Relative to the root.
+    versions, root : mapping of str to str, Path
+        As above.
+
+    Returns
+    -------
+    str
+        One line per file with its MD5, and one per library with its version, sorted.
+    """
+    counted = sorted(file for file in files if file.as_posix() not in NOT_RESULTS)
+    modules = {module for file in counted if file.suffix == ".py" for module in imports(file, root)[1]}
+    lines = [f"{file.as_posix()} {_md5(root / file)}" for file in counted]
     lines += [f"{library} {versions[library]}" for library in of_modules(modules)]
     return "\n".join(lines) + "\n"
 

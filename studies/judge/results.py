@@ -6,10 +6,9 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from stages.shared.errors import UserError
-from studies.files import KEY, load_run_arrays, load_run_table, run_folder
+from studies.files import RESULTS, load_results
 from studies.judge.decisions import Measure as Wording
 from studies.judge.decisions import decide, sentence
 from studies.judge.statistics import compare, summarise
@@ -21,33 +20,9 @@ WORDING = {measure: Wording() for measure in MEASURES} | {
 }
 
 
-def results_table(name: str, seeds: Sequence[int], test_labels: NDArray[np.int64]) -> pd.DataFrame:
-    """Join the tables of all seeds, and add the test accuracies.
-
-    Parameters
-    ----------
-    name : str
-        Of the study.
-    seeds : sequence of int
-        Of the study.
-    test_labels : ndarray of int64, shape (n,)
-        Class codes.
-
-    Returns
-    -------
-    DataFrame
-        One row per training: its levels, model, rows, seed, facts, measures and key.
-    """
-    parts = []
-    for seed in seeds:
-        part = load_run_table(run_folder(name, seed))
-        codes = load_run_arrays(run_folder(name, seed), "test_codes")
-        accuracies = [float(np.mean(codes[key] == test_labels)) for key in part[KEY]]
-        part.insert([*part].index("validation_accuracy") + 1, "test_accuracy", accuracies)
-        parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
-    whole = {column: "Int64" for column in ("rows", "parameters", "epochs")}
-    return table.astype(whole)
+def results_table(name: str, seeds: Sequence[int]) -> pd.DataFrame:
+    """Join the tables of all seeds; raises UserError if one is missing or damaged."""
+    return pd.concat([load_results(RESULTS.path(f"{name}/{seed}")) for seed in seeds], ignore_index=True)
 
 
 def factors_of(study: Study) -> list[str]:

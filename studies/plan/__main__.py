@@ -1,4 +1,4 @@
-"""Stage plan: check studies/params.yaml and write what each study trains, as complete declarations of models."""
+"""Stage plan: check studies/studies.yaml and write what each study trains, as complete declarations of models."""
 
 from stages.shared.process.run import run
 
@@ -8,7 +8,7 @@ def main() -> None:
     from pathlib import Path
 
     from stages.check_params.classes import read_definitions
-    from stages.hash_code.dependencies import dependencies
+    from stages.hash_code.dependencies import TRIALS, closure, dependencies, listing
     from stages.shared.files import paths
     from stages.shared.files.text_files import load_json, save_text
     from stages.shared.params.mistakes import line_numbers
@@ -32,8 +32,11 @@ def main() -> None:
         for seed in study.seeds:
             save_plan(name, seed, [each for each in planned[name] if each.seed == seed], threads)
     versions = load_json(paths.LIBRARIES)
-    for stage in ("train", "judge", "page"):
+    for stage in ("judge", "page"):
         save_text(CODE.path(stage), dependencies(Path("studies") / stage, versions, Path()))
+    # Of the stage that trains, the training alone: its results cost hours.
+    trained_by = closure(Path("studies/train/models.py"), Path(), TRIALS)
+    save_text(CODE.path("train"), listing(trained_by, versions, Path()))
 
 
 if __name__ == "__main__":

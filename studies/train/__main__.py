@@ -6,33 +6,40 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read the plan and the split; write a table with a row per training, and predictions for the test images."""
+    """Read the plan and the split; write a table with a row per training."""
     parser = argparse.ArgumentParser(prog="python -m studies.train", description=__doc__)
     parser.add_argument("study")
     parser.add_argument("seed", type=int)
     options = parser.parse_args()
 
-    from stages.shared.models.tensorflow_startup import start_tensorflow
-    from studies.files import load_plan
+    from stages.shared.process import console
+    from studies.files import RESULTS, load_plan, save_results
+    from studies.train.data import load_data, test_accuracies
+    from studies.train.earlier import earlier_results, keys_of
+    from studies.trainings import described
 
     trainings, threads = load_plan(options.study, options.seed)
-    start_tensorflow()
-    from stages.shared.process import console
-    from studies.files import run_folder, save_run
-    from studies.train.earlier import earlier_results, keys_of
-    from studies.train.models import described, load_data, set_threads, train_model
-
-    set_threads(threads)
     data = load_data()
-    keys = keys_of(trainings, data, threads)
-    results = earlier_results(options.study, options.seed)
-    new = len({*keys} - {*results})
-    console.say(f"{options.study}: seed {options.seed}: {len(trainings)} trainings, {new} of them new")
-    for done, (training, key) in enumerate(zip(trainings, keys, strict=True), 1):
-        if key not in results:
-            results[key] = train_model(training, data, threads)
-            console.say(f"{options.study}: {done} of {len(trainings)}: {described(training, results[key])}")
-    save_run(run_folder(options.study, options.seed), trainings, keys, [results[key] for key in keys])
+    path = RESULTS.path(f"{options.study}/{options.seed}")
+    keys, results = keys_of(trainings, data, threads), earlier_results(path)
+    new = [each for each in zip(keys, trainings, strict=True) if each[0] not in results]
+    console.say(f"{options.study}: seed {options.seed}: {len(trainings)} trainings, {len(new)} of them new")
+    if new:
+        from stages.shared.models.tensorflow_startup import start_tensorflow
+
+        start_tensorflow()
+        from studies.train.models import start, train_model
+
+        start(threads)
+        codes = {}
+        for done, (key, training) in enumerate(new, 1):
+            results[key], codes[key] = train_model(
+                training.model, training.declaration, training.rows, training.seed, data, threads
+            )
+            console.say(f"{options.study}: {done} of {len(new)}: {described(training, results[key])}")
+        for key, accuracy in test_accuracies(codes).items():
+            results[key]["test_accuracy"] = accuracy
+    save_results(path, trainings, keys, [results[key] for key in keys])
 
 
 if __name__ == "__main__":

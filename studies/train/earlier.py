@@ -1,47 +1,36 @@
-"""Results of an earlier run of a stage that still hold, so that a new level or model trains only what is new."""
+"""Results of an earlier run that still hold, so that a new level or model trains only what is new."""
 
 import hashlib
 import json
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from studies.files import CODE, FACTS, KEY, Trained, load_run_arrays, load_run_table, run_folder
-from studies.train.models import Data
+from stages.shared.errors import UserError
+from studies.files import CODE, COUNTS, KEY, MEASURED, load_results
+from studies.train.data import Data
 from studies.trainings import Training
 
 
-def keys_of(trainings: list[Training], data: Data, threads: int) -> list[str]:
+def keys_of(trainings: Sequence[Training], data: Data, threads: int) -> list[str]:
     """Hash what the result of each training depends on: its declaration, the data, the code and the libraries."""
     digest = hashlib.sha256(CODE.path("train").read_bytes())
-    for array in data[:5]:
+    for array in (data.images, data.labels, data.validation_images, data.validation_labels, data.test_images):
         digest.update(array.data)
     digest.update(f"{data.names} {threads}".encode())
     keys = []
     for training in trainings:
         own = digest.copy()
-        own.update(json.dumps({**training._asdict(), "levels": None}, sort_keys=True).encode())
+        own.update(json.dumps([training.model, training.declaration, training.rows, training.seed]).encode())
         keys.append(own.hexdigest()[:16])
     return keys
 
 
-def earlier_results(study: str, seed: int) -> dict[str, Trained]:
-    """Return the results with which the stage last ended, by key, from DVC's cache or remote; empty if it has none."""
-    from dvc.api import DVCFileSystem
-
-    folder = run_folder(study, seed)
-    with tempfile.TemporaryDirectory() as temporary:
-        copy = Path(temporary) / "run"
-        try:
-            # DVC has removed the folder itself, and still knows its content by dvc.lock.
-            DVCFileSystem().get(str(folder), str(copy), recursive=True)
-            table, codes, maps = (
-                load_run_table(copy),
-                load_run_arrays(copy, "test_codes"),
-                load_run_arrays(copy, "maps"),
-            )
-        except Exception:  # of DVC and its storage libraries, which share no class: nothing to use again
-            return {}
-    return {
-        key: Trained(dict(zip(FACTS, facts, strict=True)), codes[key], maps.get(key))
-        for key, *facts in table[[KEY, *FACTS]].itertuples(index=False, name=None)
-    }
+def earlier_results(path: Path) -> dict[str, dict[str, Any]]:
+    """Return the facts of the trainings in a table of results, by key; empty if there is none or it is damaged."""
+    try:
+        table = load_results(path)[[KEY, *COUNTS, *MEASURED]]
+    except (UserError, KeyError):
+        return {}
+    facts = table.drop(columns=KEY).astype(object).where(table.notna(), None).to_dict("records")
+    return dict(zip(table[KEY], facts, strict=True))
