@@ -69,7 +69,7 @@ def verdicts(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        One per claim: `claim`, `verdict`, and a `sentence` with the numbers.
+        One per claim: `claim`, `measure`, `verdict`, and a `sentence` with the numbers.
     """
     comparisons = []
     for claim in study.claims:
@@ -85,6 +85,7 @@ def verdicts(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     return [
         {
             "claim": claim.claim,
+            "measure": claim.measure.replace("_", " "),
             "verdict": decision.verdict,
             "sentence": sentence(decision, _named(claim.better), _named(claim.than), WORDING[claim.measure]),
         }
