@@ -9,7 +9,7 @@ from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.yaml_file import plain, read
 from stages.shared.process import console
 from stages.shared.process.run import run
-from studies.settings import STUDIES, Study, check_studies, check_threads
+from studies.settings import STUDIES, Study, check_studies
 from studies.trainings import Training, described, trainings
 from tools.quick import commands, prepare, run_stage
 
@@ -27,12 +27,13 @@ def declared(name: str) -> tuple[Study, list[Training], int]:
     """
     content = read(STUDIES)
     with line_numbers(content, STUDIES):
-        studies, threads = check_studies(content), check_threads(content)
+        file = check_studies(content)
+        studies = file.studies
         if name not in studies:
             raise UserError(f"NAME: {unknown_name(name, studies, 'study')}")
         found = trainings(name, studies[name], plain(read()), classroom=True)
     study = studies[name]
-    return study.model_copy(update={"seeds": study.seeds[: study.classroom.seeds]}), found, threads
+    return study.model_copy(update={"seeds": study.seeds[: study.classroom.seeds]}), found, file.threads
 
 
 def make_split(folder: Path) -> None:

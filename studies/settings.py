@@ -1,18 +1,19 @@
 """Section `studies` of studies/studies.yaml: questions, what is trained to answer them, and the rules that decide."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, RootModel, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml.comments import CommentedMap
 
-from stages.shared.params.mistakes import error_below
-from stages.shared.params.settings import Settings, check_section, names_of
+from stages.shared.params.mistakes import DeclarationError, error_below, from_pydantic
+from stages.shared.params.settings import Settings, names_of
 from stages.shared.params.training_section import Seed
+from stages.shared.params.yaml_file import plain
 
 STUDIES = Path("studies/studies.yaml")
 
+STAGES = ("plan", "judge", "page")  # of studies/dvc.yaml, beside those named after the studies
 MODEL, ROWS = "model", "rows"  # factors that are no settings of params.yaml
 
 Changes = dict[str, Any]  # setting of params.yaml -> value, in the words of `dvc exp run --set-param`
@@ -169,19 +170,19 @@ class Study(Settings):
                 raise error_below(place, f"'{factor}' is not a factor; the factors are {', '.join(sorted(factors))}")
 
 
-class Studies(RootModel[Annotated[dict[str, Study], names_of("study")]]):
+class StudiesFile(Settings):
+    """studies/studies.yaml."""
+
+    threads: Annotated[int, Field(ge=1)]
+    """Number of processor cores of a training. All of a machine would be another number on another machine."""
+
+    studies: Annotated[dict[str, Study], names_of("study", STAGES)]
     """Name -> study."""
 
 
-class Threads(RootModel[Annotated[int, Field(ge=1, strict=True)]]):
-    """Number of processor cores of a training. All of a machine would be another number on another machine."""
-
-
-def check_studies(content: CommentedMap) -> Mapping[str, Study]:
-    """Check the content of studies/studies.yaml and return the studies; raises DeclarationError."""
-    return check_section("studies", Studies, content).root
-
-
-def check_threads(content: CommentedMap) -> int:
-    """Check the content of studies/studies.yaml and return the number of processor cores; raises DeclarationError."""
-    return check_section("threads", Threads, content).root
+def check_studies(content: CommentedMap) -> StudiesFile:
+    """Check the content of studies/studies.yaml; raises DeclarationError."""
+    try:
+        return StudiesFile.model_validate(plain(content))
+    except ValidationError as error:
+        raise DeclarationError(*(from_pydantic((), details) for details in error.errors())) from None

@@ -35,7 +35,6 @@ def test_every_combination_is_trained_with_every_seed() -> None:
         (units, rows, seed) for seed in (1, 2) for units in (2, 4) for rows in (20, 60)
     ]
     assert found[0].levels == {UNITS: 2, "rows": 20}
-    assert [each.keep_weights for each in found] == [True] * 4 + [False] * 4
     assert NETS["dense"]["layers"]["hidden"]["units"] == 8, "params.yaml is not changed"
 
 
@@ -96,7 +95,7 @@ def edited(change: Callable[[dict[str, Any]], object], tmp_path: Path) -> str:
     YAML().dump({"threads": 1, "studies": {"units": study}}, file)
     content = read(file)
     with pytest.raises(UserError) as caught, line_numbers(content, STUDIES):
-        for name, each in check_studies(content).items():
+        for name, each in check_studies(content).studies.items():
             planned = trainings(name, each, PARAMS)
             check_trainings(name, planned, read_definitions(ROOT / SCHEMA))
             check_claims(name, each, planned)

@@ -1,4 +1,6 @@
-"""Writes params.schema.json, with which check-params and editors check params.yaml; `--check` compares.
+"""Writes params.schema.json, with which check-params and editors check params.yaml, and that of the studies.
+
+`--check` compares.
 
 `errorMessage`, a keyword of editors, is the text of a message about a value that the schema does not allow.
 """
@@ -16,6 +18,7 @@ from stages.shared.files.paths import SCHEMA
 from stages.shared.models.tensorflow_startup import start_tensorflow
 from stages.shared.params.settings import NAME, RESERVED
 from stages.shared.process.run import run
+from studies.settings import STUDIES, StudiesFile
 from tools.generated_file import write_or_check
 
 NOT_DIGITS = "(?=.*[^0-9])"
@@ -281,9 +284,16 @@ def _interval(interval: validation.Interval) -> Schema:
     return described
 
 
+def studies_schema() -> Schema:
+    """Return the JSON Schema of studies/studies.yaml."""
+    whole = _without_titles(StudiesFile.model_json_schema())
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **whole, "title": STUDIES.name}
+
+
 def main() -> None:
-    """Write the file, or check that it is up to date."""
-    write_or_check(SCHEMA, written(schema()), "python -m tools.params_schema")
+    """Write the files, or check that they are up to date."""
+    for path, content in ((SCHEMA, schema()), (STUDIES.with_suffix(".schema.json"), studies_schema())):
+        write_or_check(path, written(content), "python -m tools.params_schema")
 
 
 if __name__ == "__main__":

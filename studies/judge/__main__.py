@@ -20,7 +20,7 @@ def main() -> None:
 
     content = read(STUDIES)
     with line_numbers(content, STUDIES):
-        study = check_studies(content)[name]
+        study = check_studies(content).studies[name]
     table = results_table(name, study.seeds)
     save_json(VERDICTS.path(name), {"verdicts": verdicts(study, table), "summaries": summaries(study, table)})
 

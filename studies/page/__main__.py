@@ -16,7 +16,7 @@ def main() -> None:
 
     content = read(STUDIES)
     with line_numbers(content, STUDIES):
-        studies = check_studies(content)
+        studies = check_studies(content).studies
     pages = []
     for name, study in studies.items():
         found, table = load_json(VERDICTS.path(name), "verdicts", "summaries"), results_table(name, study.seeds)

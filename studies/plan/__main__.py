@@ -15,13 +15,14 @@ def main() -> None:
     from stages.shared.params.yaml_file import plain, read
     from studies.files import CODE, save_plan
     from studies.plan.checks import check_claims, check_trainings
-    from studies.settings import STUDIES, check_studies, check_threads
+    from studies.settings import STUDIES, check_studies
     from studies.trainings import trainings
 
     params, content = plain(read()), read(STUDIES)
     definitions = read_definitions()
     with line_numbers(content, STUDIES):
-        studies, threads = check_studies(content), check_threads(content)
+        declared = check_studies(content)
+        studies = declared.studies
         planned = {name: trainings(name, study, params) for name, study in studies.items()}
         for name, each in planned.items():
             check_trainings(name, each, definitions)
@@ -30,7 +31,7 @@ def main() -> None:
             trainings(name, studies[name], params, classroom=True)
     for name, study in studies.items():
         for seed in study.seeds:
-            save_plan(name, seed, [each for each in planned[name] if each.seed == seed], threads)
+            save_plan(name, seed, [each for each in planned[name] if each.seed == seed], declared.threads)
     versions = load_json(paths.LIBRARIES)
     for stage in ("judge", "page"):
         save_text(CODE.path(stage), dependencies(Path("studies") / stage, versions, Path()))
