@@ -101,7 +101,7 @@ test-boosting: boosting committed  ## run the tests of baselines of LightGBM and
 cluster: $(CLUSTER_STAMP)  ## install Dask, for stages at once on this machine (AT_ONCE=4) or on a cluster (SCHEDULER=tcp://...)
 
 test-cluster: cluster remotes committed  ## run the tests of stages at once, on this machine and on others over SSH
-	python -m pytest -m cluster tests/test_cluster.py tests/test_machines.py
+	python -m pytest -m cluster tests/test_cluster.py tests/test_machines.py tests/test_study_stages.py
 
 test-keras: committed  ## load saved nets with older versions of Keras, which are installed from the package index
 	python -m pytest -m keras tests/test_older_keras.py

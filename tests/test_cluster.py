@@ -456,6 +456,43 @@ def test_stages_at_once_are_timed(tmp_path: Path, log: Path, monkeypatch: pytest
 # On several machines
 
 
+def test_outputs_that_dvc_does_not_cache(tmp_path: Path, log: Path, machines: Cluster) -> None:
+    """Those of a stage before come with the workspace, even if Git ignores them, and those of the stage come back."""
+    train = "mkdir -p results && echo started >> $LOG/${item.seed} && cat plans/p >> results/${item.seed}"
+    stages = {
+        "plan": {"cmd": "mkdir -p plans && cp ../out/a plans/p", "deps": ["../out/a"], "outs": [uncached("plans")]},
+        "train": {
+            "matrix": {"seed": [7, 8]},
+            "cmd": train,
+            "deps": ["plans/p"],
+            "outs": [uncached("results/${item.seed}", persist=True)],
+            "meta": {"at_once": True},
+        },
+    }
+    serial, project, here = (sleeping(tmp_path / name, 0, ("a", "b")) for name in ("serial", "project", "here"))
+    for each in (serial, project, here):
+        (each.folder / "studies/results").mkdir(parents=True)
+        write_yaml(each.folder / "studies/dvc.yaml", {"stages": stages})
+        (each.folder / "studies/.gitignore").write_text("/plans\n")
+        (each.folder / "studies/results/7").write_text("earlier\n")  # stays, because it persists
+        each.commit()
+    serial.repro("studies/dvc.yaml")
+    machines.worker("one")
+    machines.worker("two")
+    with_remote(project, tmp_path / "storage")
+    for each, options in ((project, ("--scheduler", machines.address)), (here, ("--at-once", "2"))):
+        output = run(each, *options, "studies/dvc.yaml")
+        assert "studies/dvc.yaml:train@7: started" in output and "studies/dvc.yaml:train@8: started" in output
+        assert each.read("studies/results/7") == "earlier\n5\n" == serial.read("studies/results/7")
+        assert each.read("studies/dvc.lock") == serial.read("studies/dvc.lock")
+        assert "up to date" in run(each, *options, "studies/dvc.yaml")
+    assert runs(log) == {"7": 3, "8": 3, "a": 3}
+
+
+def uncached(path: str, **options: bool) -> dict[str, Any]:
+    return {path: {"cache": False, **options}}
+
+
 def test_machines_have_the_results_of_a_serial_run(tmp_path: Path, log: Path, machines: Cluster) -> None:
     serial = sleeping(tmp_path / "serial", 0)
     serial.repro()

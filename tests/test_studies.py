@@ -1,6 +1,7 @@
 """Studies: their declarations, the trainings that follow from them, subsets, and the stages."""
 
 import copy
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from stages.shared.files.paths import SCHEMA
 from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.yaml_file import read
 from studies.plan.checks import check_claims, check_trainings
-from studies.settings import STUDIES, Study, check_studies
+from studies.settings import STAGES, STUDIES, Study, check_studies
 from studies.train.subsets import STOPPING_EVERY, epochs_for, stopping_rows, stratified_order
 from studies.trainings import Training, trainings
 from tests.fixtures.small_project import BASELINES, NETS, ROOT
@@ -191,3 +192,28 @@ def test_rows_that_decide_early_stopping_are_rows_of_the_subset() -> None:
 )
 def test_few_rows_have_a_quarter_of_the_steps_of_all(rows: int, epochs: int) -> None:
     assert epochs_for(rows, 30, 512, 50_400) == epochs
+
+
+# The project's own studies
+
+
+def test_every_study_has_its_stage() -> None:
+    studies = YAML(typ="safe").load(ROOT / STUDIES)["studies"]
+    stages = YAML(typ="safe").load(ROOT / "studies/dvc.yaml")["stages"]
+    assert {*stages} == {*studies, *STAGES}
+    for name in studies:
+        stage = stages[name]
+        assert stage["matrix"] == {"seed": f"${{studies.{name}.seeds}}"}
+        assert stage["cmd"] == f"python -m studies.train {name} ${{item.seed}}"
+        assert f"studies/plans/{name}/${{item.seed}}.json" in stage["deps"]
+        assert [*stage["outs"][0]] == [f"studies/results/{name}/${{item.seed}}.csv"]
+        assert stage["meta"] == {"at_once": True}
+
+
+def test_committed_results_are_those_of_the_lock() -> None:
+    stages = YAML(typ="safe").load(ROOT / "studies/dvc.lock")["stages"]
+    files = {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"] if "nfiles" not in out}
+    assert any(path.startswith("studies/results/") for path in files)
+    for path, hashed in files.items():
+        content = (ROOT / path).read_bytes()
+        assert hashlib.md5(content, usedforsecurity=False).hexdigest() == hashed, path

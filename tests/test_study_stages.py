@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
-from tests.fixtures.small_project import Project
+from tests.fixtures.small_project import ROOT, Project
 from tests.fixtures.studies import STUDY, UNITS, with_studies, write_study
 
 MEASURES = ("train_accuracy", "validation_accuracy", "test_accuracy", "validation_loss")
@@ -114,3 +114,29 @@ def test_a_clone_has_the_results(project: Project, tmp_path: Path) -> None:
     assert clone.repro("studies/dvc.yaml") == ["studies/dvc.yaml:plan"], "which writes files outside Git"
     assert "up to date" in clone.succeed("dvc", "status").output
     assert clone.succeed("git", "status", "--short").output == ""
+
+
+@pytest.mark.cluster
+def test_stages_at_once_have_the_results_of_a_serial_run(project: Project) -> None:
+    expected = lock(project)
+    for name in ("cluster", "tools"):
+        shutil.copytree(ROOT / name, project.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(project.folder / "studies/results")
+    output = project.succeed("python", "-m", "cluster", "--at-once", "2", *RUNS).output
+    assert all(f"{stage}: started" in output for stage in RUNS)
+    assert lock(project) == expected
+    assert project.succeed("git", "status", "--short", "studies").output == ""
+
+
+def test_the_size_for_a_classroom_leaves_the_workspace_as_it_was(project: Project) -> None:
+    shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    project.commit()
+    output = project.succeed("python", "-m", "studies.classroom", "--name", "units").output
+    assert "study: 2 of 2: " in output and "study: undecided: More rows are better." in output
+    page = re.search(r"its page: open (\S+)", output)
+    assert page is not None and STUDY["question"] in project.read(page[1])
+    assert project.succeed("git", "status", "--short").output == ""
+    wrong = project.run("python", "-m", "studies.classroom", "--name", "unit")
+    assert (
+        wrong.code == 1 and wrong.output == "study: NAME: unknown study 'unit'; did you mean 'units'? allowed: units\n"
+    )
