@@ -50,14 +50,14 @@ def run_group(stages: list[str], inputs: dict[str, list[str]], scheduler: str | 
         plan.dvc("push", "--run-cache", *before)
         remove_unfinished()
     found = keys(stages)
-    sent = uncached([*stages, *before])
+    sent = uncached(stages)
     jobs = {
         stage: on_dask.Job(key, inputs[stage], str(plan.timing(stage)), sent[stage])
         for stage in stages
         if (key := found[stage])
     }
     board = progress.Board({stage: plan.seconds(stage) for stage in jobs})
-    archive = snapshot.write(FOLDER, [path for stage in before for path in sent[stage]])
+    archive = snapshot.write(FOLDER)
     exchanged = None if scheduler else cache
     with on_dask.connect(scheduler, min(at_once or 1, len(stages)), FOLDER) as client, progress.shown(board):
         on_dask.run_stages(client, archive, jobs, exchanged, board)

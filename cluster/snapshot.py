@@ -5,7 +5,6 @@ import importlib.metadata
 import json
 import platform
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +39,13 @@ def _processor() -> str:
     return " ".join([platform.machine(), *vectors])
 
 
-def write(folder: Path, more: Iterable[str] = ()) -> Path:
+def write(folder: Path) -> Path:
     """Write the archive of all files that Git tracks or does not ignore, named after its content.
 
     Parameters
     ----------
     folder : Path
         Created if it is missing.
-    more : iterable of str
-        Files and folders to add, which Git may ignore.
 
     Returns
     -------
@@ -56,8 +53,7 @@ def write(folder: Path, more: Iterable[str] = ()) -> Path:
         The archive.
     """
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    added = [path for name in more for path in (Path(name), *Path(name).rglob("*"))]
-    files = sorted({path for path in (*map(Path, filter(None, listed)), *added) if path.is_file()})
+    files = sorted({Path(name) for name in listed if name and Path(name).is_file()})
     members = {file.as_posix(): file.read_bytes() for file in files}
     members[ENVIRONMENT] = json.dumps(environment()).encode()
     content = hashlib.sha256()

@@ -1,5 +1,6 @@
 """Files of the studies: plans, tables of results, verdicts and pages."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,12 @@ import pandas as pd
 
 from stages.shared.files.paths import NamedFiles
 from stages.shared.files.tables import load_table, save_table
-from stages.shared.files.text_files import load_json, save_json
+from stages.shared.files.text_files import load_json, save_text
 from stages.shared.files.whole_files import reading
 from studies.settings import level_text
 from studies.trainings import Training
 
-PLANS = NamedFiles(Path("studies/plans"), ".json")  # "softmax/1", what each stage trains
+PLANS = NamedFiles(Path("studies/plans"), ".json")  # what each study trains
 CODE = NamedFiles(Path("studies/plans/code"), ".txt")  # one file per folder of a stage
 RESULTS = NamedFiles(Path("studies/results"), ".csv")  # "softmax/1", a row per training
 VERDICTS = NamedFiles(Path("studies/verdicts"), ".json")  # one file per study
@@ -27,16 +28,26 @@ MEASURED = ("train_accuracy", "validation_accuracy", "test_accuracy", "validatio
 Facts = Mapping[str, Any]  # of COUNTS and MEASURED -> number, or None
 
 
-def save_plan(study: str, seed: int, trainings: Sequence[Training], threads: int) -> None:
-    """Write what one stage trains."""
-    content = {"threads": threads, "trainings": [each._asdict() for each in trainings]}
-    save_json(PLANS.path(f"{study}/{seed}"), content, decimals=None)
+def save_plan(study: str, trainings: Sequence[Training], threads: int) -> None:
+    """Write what a study trains: one line per training, with its seeds."""
+    seeds: dict[str, list[int]] = {}
+    for each in trainings:
+        line = json.dumps({**each._asdict(), "seed": None})
+        seeds.setdefault(line, []).append(each.seed)
+    lines = [f'{line.removesuffix("}")}, "seeds": {each}}}' for line, each in seeds.items()]
+    text = f'{{"threads": {threads}, "trainings": [\n' + ",\n".join(lines) + "\n]}\n"
+    save_text(PLANS.path(study), text)
 
 
-def load_plan(study: str, seed: int) -> tuple[list[Training], int]:
-    """Read what a stage trains, and the number of processor cores for it; raises UserError."""
-    content = load_json(PLANS.path(f"{study}/{seed}"), "threads", "trainings")
-    return [Training(**each) for each in content["trainings"]], content["threads"]
+def load_plan(study: str) -> tuple[list[Training], int]:
+    """Read what a study trains, and the number of processor cores for it; raises UserError."""
+    content = load_json(PLANS.path(study), "threads", "trainings")
+    found = [
+        Training(**{**{key: item for key, item in each.items() if key != "seeds"}, "seed": seed})
+        for each in content["trainings"]
+        for seed in each["seeds"]
+    ]
+    return found, content["threads"]
 
 
 def save_results(path: Path, trainings: Sequence[Training], keys: Sequence[str], results: Sequence[Facts]) -> None:

@@ -457,7 +457,7 @@ def test_stages_at_once_are_timed(tmp_path: Path, log: Path, monkeypatch: pytest
 
 
 def test_outputs_that_dvc_does_not_cache(tmp_path: Path, log: Path, machines: Cluster) -> None:
-    """Those of a stage before come with the workspace, even if Git ignores them, and those of the stage come back."""
+    """Those of a stage before come with the workspace, and those of the stage come back."""
     train = "mkdir -p results && echo started >> $LOG/${item.seed} && cat plans/p >> results/${item.seed}"
     stages = {
         "plan": {"cmd": "mkdir -p plans && cp ../out/a plans/p", "deps": ["../out/a"], "outs": [uncached("plans")]},
@@ -473,7 +473,6 @@ def test_outputs_that_dvc_does_not_cache(tmp_path: Path, log: Path, machines: Cl
     for each in (serial, project, here):
         (each.folder / "studies/results").mkdir(parents=True)
         write_yaml(each.folder / "studies/dvc.yaml", {"stages": stages})
-        (each.folder / "studies/.gitignore").write_text("/plans\n")
         (each.folder / "studies/results/7").write_text("earlier\n")  # stays, because it persists
         each.commit()
     serial.repro("studies/dvc.yaml")

@@ -205,7 +205,7 @@ def test_every_study_has_its_stage() -> None:
         stage = stages[name]
         assert stage["matrix"] == {"seed": f"${{studies.{name}.seeds}}"}
         assert stage["cmd"] == f"python -m studies.train {name} ${{item.seed}}"
-        assert f"studies/plans/{name}/${{item.seed}}.json" in stage["deps"]
+        assert f"studies/plans/{name}.json" in stage["deps"]
         assert [*stage["outs"][0]] == [f"studies/results/{name}/${{item.seed}}.csv"]
         assert stage["meta"] == {"at_once": True}
 

@@ -29,9 +29,8 @@ def main() -> None:
             check_claims(name, studies[name], each)
             # The classroom's are among them, but for the number of rows.
             trainings(name, studies[name], params, classroom=True)
-    for name, study in studies.items():
-        for seed in study.seeds:
-            save_plan(name, seed, [each for each in planned[name] if each.seed == seed], declared.threads)
+    for name, each in planned.items():
+        save_plan(name, each, declared.threads)
     versions = load_json(paths.LIBRARIES)
     for stage in ("judge", "page"):
         save_text(CODE.path(stage), dependencies(Path("studies") / stage, versions, Path()))

@@ -18,7 +18,8 @@ def main() -> None:
     from studies.train.earlier import earlier_results, keys_of
     from studies.trainings import described
 
-    trainings, threads = load_plan(options.study, options.seed)
+    planned, threads = load_plan(options.study)
+    trainings = [each for each in planned if each.seed == options.seed]
     data = load_data()
     path = RESULTS.path(f"{options.study}/{options.seed}")
     keys, results = keys_of(trainings, data, threads), earlier_results(path)
