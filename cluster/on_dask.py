@@ -24,6 +24,7 @@ from stages.shared.errors import UserError
 from stages.shared.process.console import say
 
 RESOURCE = "stage"  # what `dask worker --resources stage=1` offers: the number of stages that run there at once
+CONNECT = 10  # seconds to find the scheduler
 POLL = 0.1  # seconds from one look at a running stage to the next
 LOST = "the scheduler was lost; run the same command again: the results of finished stages are kept"
 ADDRESS = (
@@ -197,7 +198,7 @@ def connect(scheduler: str | None, at_once: int, folder: Path) -> Iterator[Clien
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     if scheduler:
         try:
-            client = Client(scheduler)
+            client = Client(scheduler, timeout=CONNECT)
         # Also: not an address; Dask's settings ask for TLS or lack its certificate.
         except (OSError, ValueError, RuntimeError, TypeError) as error:
             no_certificate = isinstance(error, TypeError | FileNotFoundError)

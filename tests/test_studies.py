@@ -27,7 +27,7 @@ PARAMS: dict[str, Any] = {"baselines": BASELINES, "nets": NETS}
 
 
 def of(**changes: Any) -> list[Training]:
-    return trainings("units", Study.model_validate({**STUDY, **changes}), PARAMS)
+    return trainings("units", Study.model_validate({**STUDY, "classroom": {"rows": 40}, **changes}), PARAMS)
 
 
 def test_every_combination_is_trained_with_every_seed() -> None:
