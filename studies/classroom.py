@@ -9,8 +9,8 @@ from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.yaml_file import plain, read
 from stages.shared.process import console
 from stages.shared.process.run import run
-from studies.settings import STUDIES, Study, check_studies
-from studies.trainings import Training, described, trainings
+from studies.settings import STUDIES, Study, check_studies, sides
+from studies.trainings import Training, described, selected, trainings
 from tools.quick import commands, prepare, run_stage
 
 FOLDER = Path(".dvc/tmp/studies")
@@ -18,7 +18,7 @@ SPLIT = "normalise-and-split"
 
 
 def declared(name: str) -> tuple[Study, list[Training], int]:
-    """Return a study with the seeds of its classroom size, its trainings, and the number of processor cores for them.
+    """Return a study with the seeds and claims of its classroom size, its trainings, and their number of processor cores.
 
     Raises
     ------
@@ -33,7 +33,10 @@ def declared(name: str) -> tuple[Study, list[Training], int]:
             raise UserError(f"NAME: {unknown_name(name, studies, 'study')}")
         found = trainings(name, studies[name], plain(read()), classroom=True)
     study = studies[name]
-    return study.model_copy(update={"seeds": study.seeds[: study.classroom.seeds]}), found, file.threads
+    # Those of levels that the classroom size leaves out cannot be judged.
+    claims = [each for each in study.claims if all(selected(levels, found) for levels in sides(each).values())]
+    smaller = {"seeds": study.seeds[: study.classroom.seeds], "claims": claims}
+    return study.model_copy(update=smaller), found, file.threads
 
 
 def make_split(folder: Path) -> None:

@@ -53,8 +53,8 @@ class Grid(Settings):
                 if isinstance(level, dict | list):
                     text = "a level that is a mapping or a list needs a name: name a factor, and its levels"
                     raise error_below((factor, position), text)
-                if factor == ROWS and level is not None and (type(level) is not int or level < 1):
-                    raise error_below((factor, position), "must be a number of rows of at least 1, or null for all")
+                if factor == ROWS and level is not None and (type(level) is not int or level < 20):
+                    raise error_below((factor, position), "must be a number of rows of at least 20, or null for all")
         return vary
 
 
@@ -75,6 +75,11 @@ class Claim(Settings):
 
     margin: Annotated[float, Field(gt=0)] | None = None
     """Differences below it do not matter in practice."""
+
+
+def sides(claim: Claim) -> dict[str, Levels]:
+    """Return the levels of both sides of a claim, each completed by those of the other."""
+    return {"better": {**claim.than, **claim.better}, "than": {**claim.better, **claim.than}}
 
 
 class Figure(Settings):

@@ -2,13 +2,13 @@
 
 import copy
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from stages.shared.errors import unknown_name
 from stages.shared.params.mistakes import declaration_error, describe
 from stages.shared.params.yaml_file import Place
-from studies.settings import MODEL, ROWS, Changes, Grid, Study
+from studies.settings import MODEL, ROWS, Changes, Grid, Study, level_text
 
 SECTIONS = ("baselines", "nets")
 
@@ -44,6 +44,16 @@ def described(training: Training, facts: Mapping[str, Any]) -> str:
     """Return a line about a training that has ended, with its validation accuracy of `facts`."""
     levels = ", ".join(f"{factor} {level}" for factor, level in training.levels.items())
     return f"{levels}: validation accuracy {facts['validation_accuracy']:.4f}"
+
+
+def selected(levels: Mapping[str, Any], among: Iterable[Training]) -> list[Training]:
+    """Return the trainings that have these levels."""
+    wanted = {factor: level_text(level) for factor, level in levels.items()}
+    return [
+        each
+        for each in among
+        if wanted.items() <= {key: level_text(level) for key, level in each.levels.items()}.items()
+    ]
 
 
 def trainings(name: str, study: Study, params: Mapping[str, Any], classroom: bool = False) -> list[Training]:

@@ -114,7 +114,7 @@ def vary(levels: Any) -> Callable[[dict[str, Any]], object]:
         (lambda study: study.update(seeds=[1, 1]), "studies.units.seeds: a seed is listed twice"),
         (lambda study: study.update(seeds=[-1]), "studies.units.seeds.0: is -1: must be greater than or equal to 0"),
         (lambda study: study["grids"][0].update(seeds=[3]), "studies.units.grids.0.seeds: 3 is not one of the study's"),
-        (vary({"rows": [0]}), "studies.units.grids.0.vary.rows.0: must be a number of rows of at least 1, or null"),
+        (vary({"rows": [0]}), "studies.units.grids.0.vary.rows.0: must be a number of rows of at least 20, or null"),
         (vary({UNITS: []}), f"studies.units.grids.0.vary.{UNITS}: must have at least one level"),
         (vary({UNITS: {"few": {}}}), f"studies.units.grids.0.vary.{UNITS}: must be a list of values, because"),
         (vary({"form": [1]}), "studies.units.grids.0.vary.form: must be a mapping: level -> settings it changes"),

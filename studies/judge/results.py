@@ -12,7 +12,7 @@ from studies.files import RESULTS, load_results
 from studies.judge.decisions import Measure as Wording
 from studies.judge.decisions import decide, sentence
 from studies.judge.statistics import compare, summarise
-from studies.settings import Measure, Study, level_text
+from studies.settings import Measure, Study, level_text, sides
 
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 WORDING = {measure: Wording() for measure in MEASURES} | {
@@ -73,10 +73,7 @@ def verdicts(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
     """
     comparisons = []
     for claim in study.claims:
-        first, second = (
-            _by_seed(table, {**claim.than, **claim.better}, claim.measure),
-            _by_seed(table, {**claim.better, **claim.than}, claim.measure),
-        )
+        first, second = (_by_seed(table, levels, claim.measure) for levels in sides(claim).values())
         if not any(np.isfinite(first[seed] - second[seed]) for seed in first.keys() & second.keys()):
             raise UserError(f"the claim '{claim.claim}': no training has a finite {claim.measure}")
         comparisons.append(

@@ -9,8 +9,8 @@ from stages.check_params.classes import Schema, check_classes
 from stages.shared.params.baselines_section import Baselines
 from stages.shared.params.mistakes import DeclarationError, Mistake, declaration_error, describe, dotted, from_pydantic
 from stages.shared.params.nets_section import Nets
-from studies.settings import Study, level_text
-from studies.trainings import Training
+from studies.settings import Study, sides
+from studies.trainings import Training, selected
 
 SECTIONS: Mapping[str, type[BaseModel]] = {"baselines": Baselines, "nets": Nets}
 
@@ -54,10 +54,9 @@ def check_claims(name: str, study: Study, trainings: Sequence[Training]) -> None
         They select none, or several.
     """
     for position, claim in enumerate(study.claims):
-        for side, levels in (("better", {**claim.than, **claim.better}), ("than", {**claim.better, **claim.than})):
+        for side, levels in sides(claim).items():
             place = ("studies", name, "claims", position, side)
-            wanted = {factor: level_text(level) for factor, level in levels.items()}
-            found = [each for each in trainings if wanted.items() <= _texts(each).items()]
+            found = selected(levels, trainings)
             if not found:
                 raise declaration_error(place, f"no training has {described(levels)}")
             if len(found) > len({each.seed for each in found}):
@@ -68,10 +67,6 @@ def check_claims(name: str, study: Study, trainings: Sequence[Training]) -> None
 def described(levels: Mapping[str, Any]) -> str:
     """Return levels as text, for messages."""
     return ", ".join(f"{factor} {describe(level)}" for factor, level in levels.items())
-
-
-def _texts(training: Training) -> dict[str, str]:
-    return {factor: level_text(level) for factor, level in training.levels.items()}
 
 
 def _check(study: str, training: Training, definitions: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ def main() -> None:
     parser.add_argument("seed", type=int)
     options = parser.parse_args()
 
+    from stages.shared.errors import UserError
     from stages.shared.process import console
     from studies.files import RESULTS, load_plan, save_results
     from studies.train.data import load_data, test_accuracies
@@ -21,6 +22,8 @@ def main() -> None:
     planned, threads = load_plan(options.study)
     trainings = [each for each in planned if each.seed == options.seed]
     data = load_data()
+    if (most := max(each.rows or 0 for each in trainings)) > len(data.labels):
+        raise UserError(f"rows: {most:,} are more than the {len(data.labels):,} training images")
     path = RESULTS.path(f"{options.study}/{options.seed}")
     keys, results = keys_of(trainings, data, threads), earlier_results(path)
     new = [each for each in zip(keys, trainings, strict=True) if each[0] not in results]
