@@ -18,7 +18,7 @@ SPLIT = "normalise-and-split"
 
 
 def declared(name: str) -> tuple[Study, list[Training], int]:
-    """Return a study with the seeds and claims of its classroom size, its trainings, and their number of processor cores.
+    """Return a study with the seeds and claims of its classroom size, its trainings, and the processor cores of each.
 
     Raises
     ------

@@ -11,8 +11,7 @@ from stages.shared.files.paths import NamedFiles
 from stages.shared.files.tables import load_table, save_table
 from stages.shared.files.text_files import load_json, save_text
 from stages.shared.files.whole_files import reading
-from studies.settings import level_text
-from studies.trainings import Training
+from studies.trainings import Training, texts
 
 PLANS = NamedFiles(Path("studies/plans"), ".json")  # what each study trains
 CODE = NamedFiles(Path("studies/plans/code"), ".txt")  # one file per folder of a stage
@@ -66,7 +65,7 @@ def save_results(path: Path, trainings: Sequence[Training], keys: Sequence[str],
     """
     rows = [
         {
-            **{factor: level_text(level) for factor, level in each.levels.items()},
+            **texts(each.levels),
             "model": each.model,
             "rows": each.rows,
             "seed": each.seed,

@@ -48,12 +48,13 @@ def described(training: Training, facts: Mapping[str, Any]) -> str:
 
 def selected(levels: Mapping[str, Any], among: Iterable[Training]) -> list[Training]:
     """Return the trainings that have these levels."""
-    wanted = {factor: level_text(level) for factor, level in levels.items()}
-    return [
-        each
-        for each in among
-        if wanted.items() <= {key: level_text(level) for key, level in each.levels.items()}.items()
-    ]
+    wanted = texts(levels).items()
+    return [each for each in among if wanted <= texts(each.levels).items()]
+
+
+def texts(levels: Mapping[str, Any]) -> dict[str, str]:
+    """Return levels as tables have them."""
+    return {factor: level_text(level) for factor, level in levels.items()}
 
 
 def trainings(name: str, study: Study, params: Mapping[str, Any], classroom: bool = False) -> list[Training]:
