@@ -74,7 +74,7 @@ def test_the_page_makes_the_project_ones_own(project: Project) -> None:
 
     follow(project, PAGE, "commit")
     assert project.succeed("git", "status", "--porcelain").output == ""
-    assert "up to date" in project.succeed("dvc", "status").output
+    assert "up to date" in project.succeed("dvc", "status", "dvc.yaml").output
     assert "data/fashion/" not in project.succeed("git", "ls-files").output
     project.succeed("python", "-m", "tools.readme", "--check")
     # Its tests do not expect the notebook's models, and a changed file runs the pipeline again.

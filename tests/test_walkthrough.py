@@ -43,7 +43,7 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
     # The best one is committed completely.
     assert "units: 64" in project.read("params.yaml")
     assert project.succeed("git", "status", "--porcelain").output == ""
-    assert "up to date" in project.succeed("dvc", "status").output
+    assert "up to date" in project.succeed("dvc", "status", "dvc.yaml").output
     assert project.succeed("git", "log", "--format=%s").output.splitlines()[:2] == [
         "mlp-48: 64 hidden units",
         "A place for models",
@@ -65,4 +65,4 @@ def test_the_walkthrough_of_the_readme_works(tmp_path: Path) -> None:
     assert project.succeed("git", "remote").output == ""
     assert project.succeed("git", "status", "--porcelain").output == ""
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("project", "site-cache")] == []
-    assert "up to date" in project.succeed("dvc", "status").output
+    assert "up to date" in project.succeed("dvc", "status", "dvc.yaml").output
