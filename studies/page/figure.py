@@ -12,6 +12,7 @@ from stages.shared.charts.style import colour, series
 from studies.settings import Figure
 
 WIDTH, HEIGHT = 560, 300  # pixels
+NUMBER = "format(datum.value, datum.value >= 1000 ? ',' : '~r')"  # of an axis, in the language of Vega
 
 
 def study_figure(figure: Figure, table: pd.DataFrame, summaries: Sequence[Mapping[str, Any]]) -> alt.LayerChart:
@@ -61,7 +62,7 @@ def study_figure(figure: Figure, table: pd.DataFrame, summaries: Sequence[Mappin
     colours = alt.Color(
         "line:N",
         scale=alt.Scale(domain=levels, range=series(len(levels))),
-        legend=alt.Legend(title=title, symbolType="stroke", symbolStrokeWidth=3) if lines else None,
+        legend=alt.Legend(title=title, symbolType="stroke", symbolStrokeWidth=3, symbolOpacity=1) if lines else None,
         sort=None,
     )
     base = alt.Chart(inline_data(means)).encode(x, color=colours)
@@ -83,5 +84,5 @@ def _x(figure: Figure, levels: Sequence[str]) -> alt.X:
         axis = alt.Axis(title=words(figure.x), labelAngle=0, labelColor=colour("ink"))
         return alt.X("x:N", sort=None, axis=axis, scale=alt.Scale(domain=[*levels]))
     scale = alt.Scale(type="log" if figure.log_x else "linear", nice=False, zero=False, padding=14)
-    axis = alt.Axis(title=words(figure.x), values=sorted(values.unique().tolist()), grid=False, format="~s")
+    axis = alt.Axis(title=words(figure.x), values=sorted(values.unique().tolist()), grid=False, labelExpr=NUMBER)
     return alt.X("x:Q", scale=scale, axis=axis)

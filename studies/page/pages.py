@@ -45,7 +45,7 @@ def shown(
 ) -> Shown:
     """Draw the figure of a study; the arguments are those of `studies.judge.results`."""
     chart = study_figure(study.figure, table, summaries)
-    return Shown(name, study, verdicts, summaries, chart_png(chart, study.question, study.source))
+    return Shown(name, study, verdicts, summaries, chart_png(chart, name, study.question))
 
 
 def markdown_page(shown: Sequence[Shown]) -> str:
@@ -73,6 +73,7 @@ def _render(template: str, shown: Sequence[Shown], autoescape: bool) -> str:
             "study": each.study,
             "verdicts": each.verdicts,
             "columns": [*map(words, each.summaries[0]["levels"]), "seeds", *map(words, _measures(each.summaries))],
+            "factors": len(each.summaries[0]["levels"]),
             "rows": [_row(summary, _measures(each.summaries)) for summary in each.summaries],
             "figure": f"data:image/png;base64,{base64.b64encode(each.figure).decode()}",
         }
