@@ -24,7 +24,8 @@ def keys(stages: Iterable[str]) -> dict[str, str | None]:
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    from dvc.stage.cache import _get_stage_hash
+    from dvc.stage.cache import _get_cache_hash
+    from dvc.stage.serialize import to_single_stage_lockfile
 
     found: dict[str, str | None] = {}
     with Repo() as repo, repo.lock:
@@ -32,7 +33,8 @@ def keys(stages: Iterable[str]) -> dict[str, str | None]:
             [stage] = repo.stage.collect(name)
             try:
                 stage.save_deps()
-                found[name] = _get_stage_hash(stage)
+                # `_get_stage_hash` refuses stages with outputs that persist, which the run cache does not keep.
+                found[name] = _get_cache_hash(to_single_stage_lockfile(stage), key=True)
             except DvcException:
                 found[name] = None
     return found
