@@ -63,6 +63,7 @@ def test_nothing_runs_twice(project: Project) -> None:
     assert project.succeed("git", "status", "--short", ".", ":!reports/timings").output == ""
 
 
+@pytest.mark.slow
 def test_a_new_level_trains_what_is_new(project: Project, tmp_path: Path) -> None:
     """And the results are those of a run that trains everything."""
     study = copy.deepcopy(STUDY)
@@ -83,6 +84,7 @@ def test_an_edit_of_the_words_trains_nothing(project: Project) -> None:
     assert project.repro(*RUNS) == ["studies/dvc.yaml:plan"]
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_model_trains_again(project: Project) -> None:
     project.edit(lambda params: params["nets"]["dense"].update(batch_size=16))
     output = project.succeed("dvc", "repro", *RUNS).output
@@ -103,6 +105,7 @@ def test_a_killed_stage_runs_again(project: Project) -> None:
     assert lock(project) == expected
 
 
+@pytest.mark.slow
 def test_a_clone_has_the_results(project: Project, tmp_path: Path) -> None:
     """And no command of the main pipeline lacks a file of the studies."""
     project.succeed("dvc", "repro", "studies/dvc.yaml")
@@ -129,6 +132,7 @@ def test_stages_at_once_have_the_results_of_a_serial_run(project: Project) -> No
     assert project.succeed("git", "status", "--short", "studies").output == ""
 
 
+@pytest.mark.slow
 def test_the_size_for_a_classroom_leaves_the_workspace_as_it_was(project: Project) -> None:
     shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     project.commit()
