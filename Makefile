@@ -38,6 +38,7 @@ repro: committed  ## check params.yaml and run all changed stages (the default t
 
 studies: committed  ## train what is new in the studies, and write docs/studies.md (hours; AT_ONCE=2 runs two stages at once)
 	@python -m stages.check_params
+	python -m studies.check
 	$(if $(AT_ONCE)$(SCHEDULER),python -m cluster $(if $(AT_ONCE),--at-once='$(AT_ONCE)') $(if $(SCHEDULER),--scheduler='$(SCHEDULER)'),python -m dvc repro) studies/dvc.yaml
 
 study: setup  ## run a study with fewer rows and seeds, in the folder .dvc/tmp/studies (three minutes; NAME=softmax)

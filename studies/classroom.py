@@ -29,9 +29,13 @@ def declared(name: str) -> tuple[Study, list[Training], int]:
     with line_numbers(content, STUDIES):
         file = check_studies(content)
         studies = file.studies
+        if not name:
+            raise UserError(f"NAME says which study: make study NAME={next(iter(studies))}")
         if name not in studies:
             raise UserError(f"NAME: {unknown_name(name, studies, 'study')}")
         found = trainings(name, studies[name], plain(read()), classroom=True)
+        if not found:
+            raise UserError(f"{STUDIES}: studies.{name}.classroom: no training has these levels and at most these rows")
     study = studies[name]
     # Those of levels that the classroom size leaves out cannot be judged.
     claims = [each for each in study.claims if all(selected(levels, found) for levels in sides(each).values())]
@@ -83,10 +87,14 @@ def main() -> None:
     for seed in study.seeds:
         keys = [key for key, training in zip(results, found, strict=True) if training.seed == seed]
         own = [training for training in found if training.seed == seed]
-        save_results(RESULTS.path(f"{name}/{seed}"), own, keys, [results[key] for key in keys])
+        save_results(RESULTS.path(f"{name}/{seed}"), own, keys, results)
     table = results_table(name, study.seeds)
     decided = verdicts(study, table)
-    save_text(PAGE, html_page([shown(name, study, decided, summaries(study, table), table)]))
+    note = (
+        f"Classroom size: at most {study.classroom.rows:,} training rows and {len(study.seeds)} seeds. Few rows are "
+        "trained for more epochs, and claims about levels that are left out are not judged."
+    )
+    save_text(PAGE, html_page([shown(name, study, decided, summaries(study, table), table)], note))
     for verdict in decided:
         console.say(f"study: {verdict['verdict']}: {verdict['claim']} {verdict['sentence']}")
     console.say(f"study: fewer rows and seeds than in the whole study; its page: open {folder / PAGE}")

@@ -1,5 +1,6 @@
 """Files of the studies: plans, tables of results, verdicts and pages."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 
 from stages.shared.files.paths import NamedFiles
 from stages.shared.files.tables import load_table, save_table
-from stages.shared.files.text_files import load_json, save_text
+from stages.shared.files.text_files import DECIMALS, load_json, save_text
 from stages.shared.files.whole_files import reading
 from studies.trainings import Training, texts
 
@@ -49,19 +50,19 @@ def load_plan(study: str) -> tuple[list[Training], int]:
     return found, content["threads"]
 
 
-def save_results(path: Path, trainings: Sequence[Training], keys: Sequence[str], results: Sequence[Facts]) -> None:
+def save_results(path: Path, trainings: Sequence[Training], keys: Sequence[str], results: Mapping[str, Facts]) -> None:
     """Write a table with a row per training.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file; it is not written if there are no results.
     trainings : sequence of Training
         In the order of the plan.
     keys : sequence of str
-        What each result depends on, as a hash.
-    results : sequence of mapping
-        Facts of the trainings.
+        What the result of each training depends on, as a hash.
+    results : mapping of str to mapping
+        Key -> facts; trainings without are left out.
     """
     rows = [
         {
@@ -69,12 +70,21 @@ def save_results(path: Path, trainings: Sequence[Training], keys: Sequence[str],
             "model": each.model,
             "rows": each.rows,
             "seed": each.seed,
-            **{fact: result[fact] for fact in (*COUNTS, *MEASURED)},
-            KEY: key,
+            **{fact: results[key][fact] for fact in (*COUNTS, *MEASURED)},
+            KEY: f"{key}-{checksum(results[key])}",
         }
-        for each, key, result in zip(trainings, keys, results, strict=True)
+        for each, key in zip(trainings, keys, strict=True)
+        if key in results
     ]
-    save_table(path, pd.DataFrame(rows).astype(dict.fromkeys(("rows", *COUNTS), "Int64")))
+    if rows:
+        save_table(path, pd.DataFrame(rows).astype(dict.fromkeys(("rows", *COUNTS), "Int64")))
+
+
+def checksum(facts: Facts) -> str:
+    """Return a hash of facts as a table has them, by which an edited row is found."""
+    values = [facts[fact] for fact in (*COUNTS, *MEASURED)]
+    written = [None if value is None else round(float(value), DECIMALS) for value in values]
+    return hashlib.sha256(repr(written).encode()).hexdigest()[:8]
 
 
 def load_results(path: Path) -> pd.DataFrame:

@@ -121,7 +121,8 @@ def _levels(study: Study, grid: Grid, factor: str, classroom: bool) -> list[Any]
     levels = list(grid.vary[factor])
     if not classroom:
         return levels
-    kept = [level for level in levels if level in study.classroom.levels.get(factor, levels)]
+    wanted = {level_text(level) for level in study.classroom.levels.get(factor, levels)}
+    kept = [level for level in levels if level_text(level) in wanted]
     if factor == ROWS:
         kept = [level for level in kept if level is None or level <= study.classroom.rows]
     return kept

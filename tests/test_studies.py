@@ -16,8 +16,11 @@ from stages.shared.errors import UserError
 from stages.shared.files.paths import SCHEMA
 from stages.shared.params.mistakes import line_numbers
 from stages.shared.params.yaml_file import read
+from studies import check
+from studies.files import save_results
 from studies.plan.checks import check_claims, check_trainings
 from studies.settings import STAGES, STUDIES, Study, check_studies
+from studies.train.earlier import earlier_results
 from studies.train.subsets import STOPPING_EVERY, epochs_for, stopping_rows, stratified_order
 from studies.trainings import Training, trainings
 from tests.fixtures.small_project import BASELINES, NETS, ROOT
@@ -197,6 +200,23 @@ def test_few_rows_have_a_quarter_of_the_steps_of_all(rows: int, epochs: int) -> 
 # The project's own studies
 
 
+def test_a_study_without_its_stage_and_a_stage_without_its_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "studies").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def said(studies: list[str], stages: list[str]) -> str:
+        YAML().dump({"threads": 1, "studies": dict.fromkeys(studies, STUDY)}, tmp_path / STUDIES)
+        YAML().dump({"stages": dict.fromkeys([*stages, *STAGES], {})}, tmp_path / "studies/dvc.yaml")
+        with pytest.raises(UserError) as caught:
+            check.main()
+        return str(caught.value)
+
+    assert "studies/dvc.yaml has no stage 'units'" in said(["units"], [])
+    assert "studies/studies.yaml has no study 'depth'" in said(["units"], ["units", "depth"])
+
+
 def test_every_study_has_its_stage() -> None:
     studies = YAML(typ="safe").load(ROOT / STUDIES)["studies"]
     stages = YAML(typ="safe").load(ROOT / "studies/dvc.yaml")["stages"]
@@ -217,3 +237,17 @@ def test_committed_results_are_those_of_the_lock() -> None:
     for path, hashed in files.items():
         content = (ROOT / path).read_bytes()
         assert hashlib.md5(content, usedforsecurity=False).hexdigest() == hashed, path
+
+
+def test_rows_that_were_edited_are_trained_again(tmp_path: Path) -> None:
+    facts = {"parameters": None, "epochs": 3, "train_accuracy": 0.91, "validation_accuracy": 1 / 3}
+    facts |= {"test_accuracy": 0.8, "validation_loss": 0.25}
+    first, second = of(seeds=[1])[:2]
+    path = tmp_path / "1.csv"
+    save_results(path, [first, second], ["a", "b"], {"a": facts, "b": {**facts, "epochs": None}})
+    found = earlier_results(path)
+    assert {*found} == {"a", "b"} and found["a"]["validation_accuracy"] == 0.333333 and found["b"]["epochs"] is None
+    path.write_text(path.read_text().replace("0.91,", "0.93,", 1))
+    assert {*earlier_results(path)} == {"b"}
+    path.write_text("<<<<<<< merge")
+    assert earlier_results(path) == {} == earlier_results(tmp_path / "none.csv")

@@ -15,9 +15,11 @@ from tools.repository import check_repository
 if TYPE_CHECKING:
     from dvc.output import Output
     from dvc.repo import Repo
+    from dvc.stage import Stage
     from dvc_data.hashfile.db import HashFileDB
 
 LOCK = Path("dvc.lock")
+PIPELINE = "dvc.yaml"
 
 
 class Fault(NamedTuple):
@@ -47,8 +49,9 @@ def verify() -> list[Fault]:
     cache = HashFileDB(repo.fs, os.path.relpath(repo.cache.local.path))
     actual_md5 = {md5: hash_file(cache.oid_to_path(md5), cache.fs, "md5")[1].value for md5 in sorted(cache.all())}
     intact = {md5: actual == md5.removesuffix(".dir") for md5, actual in actual_md5.items()}
-    outs = {_path(out): out for out in repo.index.outs if out.hash_info}
-    deps = {_path(dep): dep for dep in repo.index.deps if dep.hash_info and dep.hash_info.name == "md5"}
+    stages = _main_stages(repo)
+    outs = {_path(out): out for stage in stages for out in stage.outs if out.hash_info}
+    deps = {_path(dep): dep for stage in stages for dep in stage.deps if dep.hash_info and dep.hash_info.name == "md5"}
     named = {str(out.hash_info.value) for out in outs.values()}
     faults = []
     for root, out in (deps | outs).items():
@@ -84,12 +87,19 @@ def artifacts_without_model() -> list[str]:
     GTO would register versions of it, and `dvc artifacts get` would find no file.
     """
     repo = _open_repository()
-    written = {_path(out) for out in repo.index.outs}
+    written = {_path(out) for stage in _main_stages(repo) for out in stage.outs}
     return [
         f"dvc.yaml, artifacts.{name}: no stage writes {artifact.path}, because params.yaml does not declare this "
         "model; declare it, or delete the artifact"
         for name, artifact in repo.artifacts.read().get("dvc.yaml", {}).items()
         if Path(artifact.path) not in written
+    ]
+
+
+def _main_stages(repo: "Repo") -> "list[Stage]":
+    """Return the stages of dvc.yaml and of .dvc files; a pipeline in another folder may wait for a run of its own."""
+    return [
+        each for each in repo.index.stages if each.path_in_repo == PIPELINE or not each.path_in_repo.endswith(PIPELINE)
     ]
 
 

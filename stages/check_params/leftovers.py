@@ -44,6 +44,7 @@ def undeclared(baselines: Collection[str], nets: Collection[str]) -> list[Path]:
         # .gitignore belongs to Git, .writing-* to another process that may still be running.
         if path.is_file() and path.stem not in names and not path.name.startswith((".git", ".writing-"))
     ]
-    timings = [path for path in TIMINGS.folder.glob("*@*.json") if path.stem.partition("@")[2] not in models]
+    stages = [path for kind in ("train", "plot") for path in TIMINGS.folder.glob(f"{kind}-*@*.json")]
+    timings = [path for path in stages if path.stem.partition("@")[2] not in models]
     pictures = [path for path in PICTURES.folder.glob("models/*/*") if path.parent.name not in models]
     return sorted([*files, *timings, *pictures])

@@ -17,7 +17,7 @@ def fewest_seeds(claims: int = 1) -> int:
 
 @dataclass(frozen=True)
 class Decision:
-    """Verdict on the claim that the first setting is better, its reason, and the p-value adjusted for all claims."""
+    """Verdict on the claim that the first setting is better, its reason, and the p-value that decides, after Holm."""
 
     comparison: Comparison
     verdict: Verdict
@@ -35,10 +35,12 @@ def decide(comparisons: Sequence[Comparison]) -> list[Decision]:
     """
     p_values = holm([1.0 if one.p is None else one.p for one in comparisons])
     p_equals = holm([1.0 if one.p_equal is None else one.p_equal for one in comparisons])
-    return [
-        Decision(one, *_verdict(one, p, p_equal, len(comparisons)), None if one.p is None else p, len(comparisons))
-        for one, p, p_equal in zip(comparisons, p_values, p_equals, strict=True)
-    ]
+    decisions = []
+    for one, p, p_equal in zip(comparisons, p_values, p_equals, strict=True):
+        verdict, reason = _verdict(one, p, p_equal, len(comparisons))
+        deciding = None if one.p is None else p_equal if verdict == "equal" else p
+        decisions.append(Decision(one, verdict, reason, deciding, len(comparisons)))
+    return decisions
 
 
 def _verdict(one: Comparison, p: float, p_equal: float, claims: int) -> tuple[Verdict, str]:

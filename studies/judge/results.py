@@ -79,15 +79,18 @@ def verdicts(study: Study, table: pd.DataFrame) -> list[dict[str, Any]]:
         comparisons.append(
             compare(first, second, higher_is_better=claim.measure != "validation_loss", margin=claim.margin)
         )
-    return [
-        {
-            "claim": claim.claim,
-            "measure": claim.measure.replace("_", " "),
-            "verdict": decision.verdict,
-            "sentence": sentence(decision, _named(claim.better), _named(claim.than), WORDING[claim.measure]),
-        }
-        for claim, decision in zip(study.claims, decide(comparisons), strict=True)
-    ]
+    found = []
+    for claim, decision in zip(study.claims, decide(comparisons), strict=True):
+        better, than = map(_named, sides(claim).values())
+        found.append(
+            {
+                "claim": claim.claim,
+                "measure": claim.measure.replace("_", " "),
+                "verdict": decision.verdict,
+                "sentence": sentence(decision, better, than, WORDING[claim.measure]),
+            }
+        )
+    return found
 
 
 def _by_seed(table: pd.DataFrame, levels: dict[str, Any], measure: Measure) -> dict[int, float]:

@@ -9,6 +9,7 @@ import pandas as pd
 from stages.shared.charts.axes import even_ticks
 from stages.shared.charts.data import inline_data
 from stages.shared.charts.style import colour, series
+from stages.shared.errors import UserError
 from studies.settings import Figure
 
 WIDTH, HEIGHT = 560, 300  # pixels
@@ -44,12 +45,16 @@ def study_figure(figure: Figure, table: pd.DataFrame, summaries: Sequence[Mappin
             if figure.y in each
         ]
     )
+    if means.empty:
+        raise UserError(f"the figure: no training has a {words(figure.y)}")
+    means = means.fillna({"low": means["mean"], "high": means["mean"]})  # one seed has no interval
     table = table.astype("string").fillna("")
     dots = pd.DataFrame(
         {"x": table[figure.x], "line": table[lines] if lines else "", "value": pd.to_numeric(table[figure.y])}
     )
     levels = [*dict.fromkeys(dots["line"])]
-    low, high = dots["value"].min(), dots["value"].max()
+    low, high = means["low"].min(), means["high"].max()
+    low, high = min(low, dots["value"].min()), max(high, dots["value"].max())
     margin = 0.05 * (high - low) or 0.01
     domain = [low - margin, high + margin]
     label = "format(100 * datum.value, '.4~f') + ' %'" if figure.y.endswith("accuracy") else "datum.label"

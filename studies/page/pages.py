@@ -53,12 +53,12 @@ def markdown_page(shown: Sequence[Shown]) -> str:
     return _render("page.md", shown, autoescape=False)
 
 
-def html_page(shown: Sequence[Shown]) -> str:
-    """Return the studies as HTML that contains its styles and pictures."""
-    return _render("page.html", shown, autoescape=True)
+def html_page(shown: Sequence[Shown], note: str = "") -> str:
+    """Return the studies as HTML that contains its styles and pictures, with a note at the top."""
+    return _render("page.html", shown, autoescape=True, note=note)
 
 
-def _render(template: str, shown: Sequence[Shown], autoescape: bool) -> str:
+def _render(template: str, shown: Sequence[Shown], autoescape: bool, note: str = "") -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=autoescape,
@@ -79,7 +79,7 @@ def _render(template: str, shown: Sequence[Shown], autoescape: bool) -> str:
         }
         for each in shown
     ]
-    return environment.get_template(template).render(studies=studies, style=Markup(css_variables()))
+    return environment.get_template(template).render(studies=studies, style=Markup(css_variables()), note=note)
 
 
 def _measures(summaries: Sequence[Mapping[str, Any]]) -> list[str]:

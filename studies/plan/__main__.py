@@ -4,7 +4,7 @@ from stages.shared.process.run import run
 
 
 def main() -> None:
-    """Read both params.yaml; write studies/plans."""
+    """Read params.yaml and studies.yaml; write studies/plans."""
     from pathlib import Path
 
     from stages.check_params.classes import read_definitions

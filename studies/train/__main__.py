@@ -36,14 +36,17 @@ def main() -> None:
 
         start(threads)
         codes = {}
-        for done, (key, training) in enumerate(new, 1):
-            results[key], codes[key] = train_model(
-                training.model, training.declaration, training.rows, training.seed, data, threads
-            )
-            console.say(f"{options.study}: {done} of {len(new)}: {described(training, results[key])}")
-        for key, accuracy in test_accuracies(codes).items():
-            results[key]["test_accuracy"] = accuracy
-    save_results(path, trainings, keys, [results[key] for key in keys])
+        try:
+            for done, (key, training) in enumerate(new, 1):
+                results[key], codes[key] = train_model(
+                    training.model, training.declaration, training.rows, training.seed, data, threads
+                )
+                console.say(f"{options.study}: {done} of {len(new)}: {described(training, results[key])}")
+        finally:  # if one fails, the others need not be trained again
+            for key, accuracy in test_accuracies(codes).items():
+                results[key]["test_accuracy"] = accuracy
+            save_results(path, trainings, keys, results)
+    save_results(path, trainings, keys, results)
 
 
 if __name__ == "__main__":

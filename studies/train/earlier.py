@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from stages.shared.errors import UserError
-from studies.files import CODE, COUNTS, KEY, MEASURED, load_results
+from stages.shared.process.console import say
+from studies.files import CODE, COUNTS, KEY, MEASURED, checksum, load_results
 from studies.train.data import Data
 from studies.trainings import Training
 
@@ -27,10 +28,14 @@ def keys_of(trainings: Sequence[Training], data: Data, threads: int) -> list[str
 
 
 def earlier_results(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the facts of the trainings in a table of results, by key; empty if there is none or it is damaged."""
+    """Return the facts of the trainings in a table of results, by key, but for rows that were edited."""
+    if not path.is_file():
+        return {}
     try:
         table = load_results(path)[[KEY, *COUNTS, *MEASURED]]
     except (UserError, KeyError):
+        say(f"{path} is damaged, so all are trained again; 'git checkout {path}' restores a committed one")
         return {}
     facts = table.drop(columns=KEY).astype(object).where(table.notna(), None).to_dict("records")
-    return dict(zip(table[KEY], facts, strict=True))
+    found = dict(zip(table[KEY], facts, strict=True))
+    return {key.partition("-")[0]: each for key, each in found.items() if key.endswith(f"-{checksum(each)}")}
