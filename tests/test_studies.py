@@ -208,7 +208,7 @@ def test_a_study_without_its_stage_and_a_stage_without_its_study(
 
     def said(studies: list[str], stages: list[str]) -> str:
         YAML().dump({"threads": 1, "studies": dict.fromkeys(studies, STUDY)}, tmp_path / STUDIES)
-        YAML().dump({"stages": dict.fromkeys([*stages, *STAGES], {})}, tmp_path / "studies/dvc.yaml")
+        YAML().dump({"stages": {name: {} for name in (*stages, *STAGES)}}, tmp_path / "studies/dvc.yaml")
         with pytest.raises(UserError) as caught:
             check.main()
         return str(caught.value)

@@ -112,6 +112,7 @@ def sentence(decision: Decision, first: str, second: str, measure: Measure, verb
         low, high = sorted((sign * one.low, sign * one.high))
         p = "p < 0.001" if decision.p < 0.001 else f"p = {decision.p:.3f}"
         holm_note = f" after Holm's adjustment for {decision.claims} claims" if decision.claims > 1 else ""
+        p += " against the margin" if decision.verdict == "equal" else ""
         details = [f"95 % interval {measure.number(low)} to {measure.number(high)}", p + holm_note, *details]
     evidence = f"({', '.join(details)})"
     means = f"{first} {verb} {word} than {second} by {size}"
