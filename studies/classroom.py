@@ -10,7 +10,7 @@ from stages.shared.params.yaml_file import plain, read
 from stages.shared.process import console
 from stages.shared.process.run import run
 from studies.settings import STUDIES, Study, check_studies, sides
-from studies.trainings import Training, described, selected, trainings
+from studies.trainings import Training, selected, trainings
 from tools.quick import commands, prepare, run_stage
 
 FOLDER = Path(".dvc/tmp/studies")
@@ -68,26 +68,19 @@ def main() -> None:
 
     start_tensorflow()
     from stages.shared.files.text_files import save_text
-    from studies.files import PAGE, RESULTS, save_results
+    from studies.files import PAGE, RESULTS
     from studies.judge.results import results_table, summaries, verdicts
     from studies.page.pages import html_page, shown
-    from studies.train.data import load_data, test_accuracies
-    from studies.train.models import start, train_model
+    from studies.train.data import load_data
+    from studies.train.models import start
+    from studies.train.seeds import train_seed
 
     start(threads)
-    data, results, codes = load_data(), {}, {}
-    for done, training in enumerate(found, 1):
-        key = str(done)
-        results[key], codes[key] = train_model(
-            training.model, training.declaration, training.rows, training.seed, data, threads
-        )
-        console.say(f"study: {done} of {len(found)}: {described(training, results[key])}")
-    for key, accuracy in test_accuracies(codes).items():
-        results[key]["test_accuracy"] = accuracy
+    data = load_data()
     for seed in study.seeds:
-        keys = [key for key, training in zip(results, found, strict=True) if training.seed == seed]
-        own = [training for training in found if training.seed == seed]
-        save_results(RESULTS.path(f"{name}/{seed}"), own, keys, results)
+        own = [each for each in found if each.seed == seed]
+        keys = [str(position) for position in range(len(own))]
+        train_seed(name, RESULTS.path(f"{name}/{seed}"), own, keys, {}, data, threads)
     table = results_table(name, study.seeds)
     decided = verdicts(study, table)
     note = (

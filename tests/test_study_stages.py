@@ -79,6 +79,26 @@ def test_a_new_level_trains_what_is_new(project: Project, tmp_path: Path) -> Non
     assert lock(fresh) == lock(project)
 
 
+@pytest.mark.slow
+def test_trainings_that_have_ended_are_kept_if_another_fails(project: Project) -> None:
+    neighbours = "baselines.neighbours.n_neighbors"
+    study = {
+        **STUDY,
+        "model": "neighbours",
+        "seeds": [1],
+        "grids": [{"vary": {neighbours: [5, 300], "rows": [20]}}],
+        "claims": [],
+        "figure": {"x": neighbours, "y": "validation_accuracy"},
+        "classroom": {"rows": 20},
+    }
+    write_study(project, study)
+    failed = project.run("dvc", "repro", RUNS[0])
+    assert failed.code != 0 and new(failed.output) == {1: 2} and "KNeighborsClassifier" in failed.output
+    study["grids"] = [{"vary": {neighbours: [5, 7], "rows": [20]}}]
+    write_study(project, study)
+    assert new(project.succeed("dvc", "repro", RUNS[0]).output) == {1: 1}
+
+
 def test_an_edit_of_the_words_trains_nothing(project: Project) -> None:
     write_study(project, {**STUDY, "question": "How many units does it take?"})
     assert project.repro(*RUNS) == ["studies/dvc.yaml:plan"]
@@ -137,7 +157,7 @@ def test_the_size_for_a_classroom_leaves_the_workspace_as_it_was(project: Projec
     shutil.copytree(ROOT / "tools", project.folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     project.commit()
     output = project.succeed("python", "-m", "studies.classroom", "--name", "units").output
-    assert "study: 2 of 2: " in output and "study: undecided: More rows are better." in output
+    assert "units: 2 of 2: " in output and "study: undecided: More rows are better." in output
     page = re.search(r"its page: open (\S+)", output)
     assert page is not None and STUDY["question"] in project.read(page[1])
     assert project.succeed("git", "status", "--short").output == ""

@@ -101,7 +101,7 @@ def main() -> None:
     if shown.returncode:
         sys.exit(shown.returncode)
     width = shutil.get_terminal_size((130, 0)).columns
-    console.say("validation accuracy (test accuracy if there is no validation set); *: differs from the row above")
+    console.say("validation accuracy, or test accuracy without a validation set; * if it differs from the row above")
     console.say(table(rows(json.loads(shown.stdout)), width, bold=sys.stdout.isatty()))
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from dvc_data.hashfile.db import HashFileDB
 
 LOCK = Path("dvc.lock")
-PIPELINE = "dvc.yaml"
 
 
 class Fault(NamedTuple):
@@ -98,9 +97,7 @@ def artifacts_without_model() -> list[str]:
 
 def _main_stages(repo: "Repo") -> "list[Stage]":
     """Return the stages of dvc.yaml and of .dvc files; a pipeline in another folder may wait for a run of its own."""
-    return [
-        each for each in repo.index.stages if each.path_in_repo == PIPELINE or not each.path_in_repo.endswith(PIPELINE)
-    ]
+    return [each for each in repo.index.stages if not each.path_in_repo.endswith("/dvc.yaml")]
 
 
 def _path(out: "Output") -> Path:

@@ -15,9 +15,8 @@ def main() -> None:
     from stages.shared.errors import UserError
     from stages.shared.process import console
     from studies.files import RESULTS, load_plan, save_results
-    from studies.train.data import load_data, test_accuracies
+    from studies.train.data import load_data
     from studies.train.earlier import earlier_results, keys_of
-    from studies.trainings import described
 
     planned, threads = load_plan(options.study)
     trainings = [each for each in planned if each.seed == options.seed]
@@ -25,28 +24,20 @@ def main() -> None:
     if (most := max(each.rows or 0 for each in trainings)) > len(data.labels):
         raise UserError(f"rows: {most:,} are more than the {len(data.labels):,} training images")
     path = RESULTS.path(f"{options.study}/{options.seed}")
-    keys, results = keys_of(trainings, data, threads), earlier_results(path)
-    new = [each for each in zip(keys, trainings, strict=True) if each[0] not in results]
+    keys, earlier = keys_of(trainings, data, threads), earlier_results(path)
+    new = {*keys} - {*earlier}
     console.say(f"{options.study}: seed {options.seed}: {len(trainings)} trainings, {len(new)} of them new")
-    if new:
-        from stages.shared.models.tensorflow_startup import start_tensorflow
+    if not new:
+        save_results(path, trainings, keys, earlier)
+        return
+    from stages.shared.models.tensorflow_startup import start_tensorflow
 
-        start_tensorflow()
-        from studies.train.models import start, train_model
+    start_tensorflow()
+    from studies.train.models import start
+    from studies.train.seeds import train_seed
 
-        start(threads)
-        codes = {}
-        try:
-            for done, (key, training) in enumerate(new, 1):
-                results[key], codes[key] = train_model(
-                    training.model, training.declaration, training.rows, training.seed, data, threads
-                )
-                console.say(f"{options.study}: {done} of {len(new)}: {described(training, results[key])}")
-        finally:  # if one fails, the others need not be trained again
-            for key, accuracy in test_accuracies(codes).items():
-                results[key]["test_accuracy"] = accuracy
-            save_results(path, trainings, keys, results)
-    save_results(path, trainings, keys, results)
+    start(threads)
+    train_seed(options.study, path, trainings, keys, earlier, data, threads)
 
 
 if __name__ == "__main__":
